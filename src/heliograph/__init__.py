@@ -1,0 +1,1 @@
+"""Heliograph connects a ticket desk to social messaging and never loses an agent's reply."""

@@ -1,0 +1,320 @@
+"""The contract of a provider: it translates and never decides."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar, Protocol
+
+from heliograph.domain.content import Content, Media
+from heliograph.domain.outcomes import (
+    Absent as Absent,
+    Accepted as Accepted,
+    CheckResult as CheckResult,
+    DedupeClass as DedupeClass,
+    Deferred as Deferred,
+    FindResult as FindResult,
+    Found as Found,
+    Inconclusive as Inconclusive,
+    Invalid as Invalid,
+    ReceiptLevel as ReceiptLevel,
+    Refused as Refused,
+    SendResult as SendResult,
+    Unknown as Unknown,
+    Valid as Valid,
+)
+from heliograph.domain.reasons import Reason
+
+
+class Advance(StrEnum):
+    """When the lane may go on to the next message of a conversation."""
+
+    ON_ACCEPTANCE = "on_acceptance"
+    ON_RECEIPT = "on_receipt"
+    AFTER_PAUSE = "after_pause"
+
+
+class Support(StrEnum):
+    """How a kind of outbound content is carried."""
+
+    FULL = "full"
+    PARTIAL = "partial"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One configuration field of a channel, in the provider's own words."""
+
+    name: str
+    label: str
+    secret: bool = False
+    required: bool = True
+    hint: str = ""
+    default: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSpec:
+    """What is true of a provider, as data."""
+
+    name: str
+    title: str
+    fields: tuple[Field, ...]
+    dedupe: DedupeClass
+    advance: Advance
+    #: Longest text of one message, in the unit in which the provider counts.
+    text_limit: int
+    #: Largest file in bytes.
+    file_limit: int
+    #: Content kind ("text", "image", "audio", "video", "file", "location", "rich") -> support. Missing means refused.
+    content: Mapping[str, Support]
+    #: Optional methods implemented: "poll", "find", "history", "fetch_media", "control", "webhook", "register_webhook".
+    capabilities: frozenset[str]
+    #: Seconds after a send before absence in a look-up counts as proof (class LOOKUP).
+    settle: float
+    #: Seconds one call may take: the hard deadline.
+    timeout: float
+    #: Seconds a contact's last message keeps the reply window open; None where there is none.
+    reply_window: float | None
+    #: Seconds a provider key lives (class KEY).
+    key_lifetime: float | None
+    #: Seconds to pause between two messages of one lane (Advance.AFTER_PAUSE).
+    pause: float
+    #: Receipts the provider sends: subset of {"delivered", "read", "failed"}.
+    receipts: frozenset[str]
+    docs: str
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a message goes on the provider's side. Ids are opaque outside the provider."""
+
+    conversation: str
+    contact: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One provider message: what exactly one send call carries.
+
+    `payload` is JSON in the provider's shape, without address and key. `media` names a file of
+    our store that goes with it; the caller fills `data` with its bytes just before sending.
+    """
+
+    kind: str
+    payload: Mapping[str, Any] = field(repr=False)
+    media: Media | None = None
+    data: bytes | None = field(default=None, repr=False)
+
+
+class Unsupported(ValueError):
+    """`render` refuses content that the provider cannot carry. The message says what and why."""
+
+
+# --- inbound ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RawRequest:
+    """An HTTP request as it came in. Header names are lower case."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+class BadSignature(Exception):
+    """The request does not prove that it comes from the provider."""
+
+
+class Author(StrEnum):
+    """Who wrote an inbound message."""
+
+    CONTACT = "contact"
+    #: Somebody on the business side, but not through us (the provider's own inbox, a bot).
+    BUSINESS = "business"
+
+
+@dataclass(frozen=True, slots=True)
+class InboundMessage:
+    """A message that somebody else wrote. `not_carried` names content kinds that could not be represented."""
+
+    event_id: str
+    conversation: str
+    contact: str
+    contact_name: str = field(repr=False)
+    message_id: str
+    author: Author
+    contents: tuple[Content, ...] = field(repr=False)
+    #: Microseconds since the epoch, by the provider's clock.
+    occurred_at: int
+    not_carried: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the provider says later about a message of ours, matched by `provider_id` or by our `key`.
+
+    An echo of our own message is a receipt of level ACCEPTED that carries both.
+    `conversation` with `up_to` (microseconds) instead of an id means everything before it.
+    """
+
+    event_id: str
+    level: ReceiptLevel
+    occurred_at: int
+    provider_id: str = ""
+    key: str = ""
+    conversation: str = ""
+    up_to: int | None = None
+    reason: Reason | None = None
+    code: str = ""
+    detail: str = field(default="", repr=False)
+    final: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationMoved:
+    """The provider replaced a conversation's id (merge, upgrade); queued replies follow it."""
+
+    event_id: str
+    old: str
+    new: str
+    occurred_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationRemoved:
+    """The conversation is gone; its queued replies have no target."""
+
+    event_id: str
+    conversation: str
+    occurred_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ControlChanged:
+    """Who owns the conversation on the provider's side has changed."""
+
+    event_id: str
+    conversation: str
+    ours: bool
+    owner: str
+    occurred_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContactBlocked:
+    """The contact has unsubscribed from us (`blocked`) or subscribed again."""
+
+    event_id: str
+    contact: str
+    blocked: bool
+    occurred_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Understood and of no consequence, or not understood: `why` is a short code, never content."""
+
+    event_id: str
+    why: str
+
+
+Inbound = InboundMessage | Receipt | ConversationMoved | ConversationRemoved | ControlChanged | ContactBlocked | Ignored
+
+
+class Provider(Protocol):
+    """One kind of messaging service, configured for one channel.
+
+    Built as `ProviderClass(config, http)`, `config` by the names of `spec.fields`.
+    No retry, no sleep, no database, no clock. `repr` never shows a secret.
+    """
+
+    spec: ClassVar[ProviderSpec]
+
+    def __init__(self, config: Mapping[str, str], http: Any) -> None: ...
+
+    def render(self, contents: Sequence[Content]) -> list[Part]:
+        """Split and format one comment into provider messages, in order. Raises Unsupported."""
+        ...
+
+    async def send(self, to: Address, part: Part, key: str) -> SendResult:
+        """Hand one part over; exactly one call that the contact could notice. `key` is our id of the delivery."""
+        ...
+
+    async def check(self) -> CheckResult:
+        """Prove credentials and identity without spending a message."""
+        ...
+
+    def verify(self, request: RawRequest) -> None:
+        """Prove that a webhook call comes from the provider. Raises BadSignature."""
+        ...
+
+    def parse(self, request: RawRequest) -> list[Inbound]:
+        """Translate a webhook call. Pure and total: never raises, yields Ignored for what it does not know."""
+        ...
+
+
+class Polls(Protocol):
+    """Capability "poll": the service can be asked for what is new, without a public address."""
+
+    async def poll(self, cursor: str) -> tuple[list[Inbound], str]:
+        """Wait up to `spec.timeout` for news after `cursor` ("" at first); return it with the next cursor.
+
+        Raises PollFailed.
+        """
+        ...
+
+
+class PollFailed(Exception):
+    """Asking for news failed. `result` says why, as for a check."""
+
+    def __init__(self, result: Invalid | Inconclusive) -> None:
+        super().__init__(result.reason.value)
+        self.result = result
+
+
+class Finds(Protocol):
+    """Capability "find": class LOOKUP."""
+
+    async def find(self, to: Address, key: str, since: int) -> FindResult:
+        """Look for the message that carries `key`, sent at or after `since` (microseconds)."""
+        ...
+
+
+class HasHistory(Protocol):
+    """Capability "history": after downtime, what happened in a conversation."""
+
+    async def history(self, to: Address, after: int) -> list[Inbound]:
+        """All messages of the conversation newer than `after` (microseconds), oldest first. Raises PollFailed."""
+        ...
+
+
+class FetchesMedia(Protocol):
+    """Capability "fetch_media": inbound files are behind an authenticated or short-lived address."""
+
+    async def fetch_media(self, media: Media) -> bytes:
+        """The bytes behind `media.remote`. Raises PollFailed."""
+        ...
+
+
+class Controls(Protocol):
+    """Capability "control": one party owns a conversation and others stand by (a switchboard)."""
+
+    async def take_control(self, to: Address) -> SendResult:
+        """Become the owner, so that no bot answers beside the agent. Safe to repeat."""
+        ...
+
+    async def release_control(self, to: Address) -> SendResult:
+        """Hand the conversation back. Safe to repeat."""
+        ...
+
+
+class RegistersWebhook(Protocol):
+    """Capability "register_webhook": the address for webhooks can be set by a call."""
+
+    async def register_webhook(self, url: str, secret: str) -> CheckResult:
+        """Point the provider's webhook at `url`. Safe to repeat."""
+        ...
