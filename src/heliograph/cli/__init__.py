@@ -1,0 +1,1 @@
+"""The command heliograph: starts, inspects and mends an installation."""

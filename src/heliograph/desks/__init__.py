@@ -1,0 +1,1 @@
+"""The ticket desks behind the desk port."""

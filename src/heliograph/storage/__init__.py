@@ -1,0 +1,1 @@
+"""The stores: ledger, lanes and bodies on SQLite and PostgreSQL."""

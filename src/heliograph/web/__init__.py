@@ -1,0 +1,1 @@
+"""The HTTP side: workspace pages, JSON API, webhooks and health."""

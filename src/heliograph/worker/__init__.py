@@ -1,0 +1,1 @@
+"""The process that claims lanes and hands replies to their providers."""
