@@ -1,0 +1,1 @@
+"""Behaviour of Heliograph, asserted from outside."""

@@ -1,0 +1,29 @@
+"""What all tests share: Hypothesis profiles and the browser that browser tests use."""
+
+import os
+
+import pytest
+from hypothesis import settings
+
+from tests import chromium
+
+# The same examples on every machine, so that a red run can be repeated; `explore` looks for new ones.
+settings.register_profile("repeat", deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("explore", deadline=None, max_examples=2_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
+
+
+def pytest_report_header() -> str:
+    """Tell at the top whether the browser tests run."""
+    return chromium.describe()
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """Path of a Chromium; skips without one, and fails where one is required."""
+    path = chromium.find_chromium()
+    if path is None:
+        if chromium.is_required():
+            pytest.fail(chromium.describe())
+        pytest.skip(chromium.describe())
+    return path
