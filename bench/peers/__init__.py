@@ -1,0 +1,1 @@
+"""What Heliograph is measured against: the bare client, and durable queues that teams use for this job."""
