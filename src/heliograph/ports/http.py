@@ -27,15 +27,16 @@ class HttpResponse:
 class NotSent(Exception):
     """The request certainly did not reach the provider: name, connect or TLS failed.
 
-    The message names the stage only ("connect", "resolve", "tls"), never the URL: some
-    providers carry the secret in it.
+    The message names the stage only ("url", "address", "resolve", "refused", "connect",
+    "connect_timeout", "tls"), never the URL: some providers carry the secret in it.
     """
 
 
 class MaybeSent(Exception):
     """The request was written, in whole or in part, and no complete answer came.
 
-    The message names what happened ("read_timeout", "closed", "truncated"), never the URL.
+    The message names what happened ("read_timeout", "closed", "reset", "truncated", "malformed",
+    "too_large", "internal"), never the URL.
     """
 
 
