@@ -29,7 +29,7 @@ check: $(VENV)/.dev ## Check style, types and layers only
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 format: $(VENV)/.dev ## Put the sources into the house style
 	$(BIN)/ruff check --fix .
@@ -61,9 +61,9 @@ endef
 # Each stamp is newer than what it was made from, so a second run installs nothing and a changed lock installs again.
 $(VENV)/.venv $(BENCH_VENV)/.venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-		echo "Heliograph needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1 || echo missing)." >&2; \
+		echo "Heliograph needs Python 3.11 or newer; $(PYTHON) is $$(command -v $(PYTHON) >/dev/null && $(PYTHON) --version 2>&1 || echo missing)." >&2; \
 		echo "Say which to use: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12" >&2; exit 1; }
-	$(call say,creating $(@D) with $(shell $(PYTHON) --version 2>&1))
+	$(call say,creating $(@D) with $$($(PYTHON) --version 2>&1))
 	@$(PYTHON) -m venv $(@D) || { rm -rf $(@D); \
 		echo "This Python cannot make virtual environments (on Debian: apt-get install python3-venv)." >&2; exit 1; }
 	@touch $@

@@ -81,12 +81,11 @@ def blocking_sleeps(text: str) -> list[str]:
     nodes = list(ast.walk(ast.parse(text)))
     aliases = [alias for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     calls = {f"{alias.asname or alias.name}.sleep" for alias in aliases if alias.name == "time"}
-    found = []
+    lines = [node.lineno for node in nodes if isinstance(node, ast.Attribute) and ast.unparse(node) in calls]
     for node in nodes:
-        taken = isinstance(node, ast.ImportFrom) and node.module == "time" and any(alias.name == "sleep" for alias in node.names)
-        if taken or (isinstance(node, ast.Attribute) and ast.unparse(node) in calls):
-            found.append(f"line {node.lineno}: time.sleep")
-    return found
+        if isinstance(node, ast.ImportFrom) and node.module == "time" and any(alias.name == "sleep" for alias in node.names):
+            lines.append(node.lineno)
+    return [f"line {line}: time.sleep" for line in sorted(lines)]
 
 
 def impure_imports(text: str) -> list[str]:
