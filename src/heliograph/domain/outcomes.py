@@ -70,6 +70,7 @@ class Unknown:
 
 SendResult = Accepted | Refused | Deferred | Unknown
 
+
 @dataclass(frozen=True, slots=True)
 class Valid:
     """Credentials accepted. `identity` names whose they are, to be pinned and compared."""
@@ -96,6 +97,7 @@ class Inconclusive:
 
 
 CheckResult = Valid | Invalid | Inconclusive
+
 
 @dataclass(frozen=True, slots=True)
 class Found:

@@ -85,14 +85,18 @@ REASONS: dict[Reason, ReasonRow] = {
     Reason.BAD_RECIPIENT: ReasonRow(
         Blame.CONTACT, Effect.FAIL, "The contact cannot be reached at this address.", "Ask the contact for another way to reach them."
     ),
-    Reason.BLOCKED: ReasonRow(
-        Blame.CONTACT, Effect.FAIL, "The contact has blocked this channel.", "Reach the contact another way."
-    ),
+    Reason.BLOCKED: ReasonRow(Blame.CONTACT, Effect.FAIL, "The contact has blocked this channel.", "Reach the contact another way."),
     Reason.CONVERSATION_CLOSED: ReasonRow(
-        Blame.PROVIDER, Effect.FAIL, "The conversation takes no more messages.", "Wait for the contact to write again, or use another channel."
+        Blame.PROVIDER,
+        Effect.FAIL,
+        "The conversation takes no more messages.",
+        "Wait for the contact to write again, or use another channel.",
     ),
     Reason.WINDOW_CLOSED: ReasonRow(
-        Blame.CONTACT, Effect.FAIL, "The time in which the provider allows a reply is over.", "Wait for the contact to write again, or use a template."
+        Blame.CONTACT,
+        Effect.FAIL,
+        "The time in which the provider allows a reply is over.",
+        "Wait for the contact to write again, or use a template.",
     ),
     Reason.TOO_LARGE: ReasonRow(
         Blame.AGENT, Effect.FAIL, "The message or a file is larger than the provider accepts.", "Shorten it or send a smaller file."
@@ -104,17 +108,24 @@ REASONS: dict[Reason, ReasonRow] = {
         Blame.US, Effect.FAIL, "The provider called the request malformed.", "Report it: this is a fault of Heliograph."
     ),
     Reason.BAD_CREDENTIALS: ReasonRow(
-        Blame.ADMIN, Effect.HOLD_CREDENTIAL, "The provider does not accept the channel's credentials.", "An admin must renew the credentials; the reply then goes out by itself."
+        Blame.ADMIN,
+        Effect.HOLD_CREDENTIAL,
+        "The provider does not accept the channel's credentials.",
+        "An admin must renew the credentials; the reply then goes out by itself.",
     ),
     Reason.WRONG_IDENTITY: ReasonRow(
-        Blame.ADMIN, Effect.HOLD_CREDENTIAL, "The credentials belong to another account at the provider.", "An admin must put the right credentials in place; the reply then goes out by itself."
+        Blame.ADMIN,
+        Effect.HOLD_CREDENTIAL,
+        "The credentials belong to another account at the provider.",
+        "An admin must put the right credentials in place; the reply then goes out by itself.",
     ),
     Reason.NOT_PERMITTED: ReasonRow(
-        Blame.ADMIN, Effect.HOLD_CHANNEL, "The provider refuses to send for this account.", "An admin must check permissions and payment at the provider; the reply then goes out by itself."
+        Blame.ADMIN,
+        Effect.HOLD_CHANNEL,
+        "The provider refuses to send for this account.",
+        "An admin must check permissions and payment at the provider; the reply then goes out by itself.",
     ),
-    Reason.RATE_LIMITED: ReasonRow(
-        Blame.NOBODY, Effect.WAIT, "The provider asked to slow down.", "Nothing: the reply goes out by itself."
-    ),
+    Reason.RATE_LIMITED: ReasonRow(Blame.NOBODY, Effect.WAIT, "The provider asked to slow down.", "Nothing: the reply goes out by itself."),
     Reason.PROVIDER_DOWN: ReasonRow(
         Blame.PROVIDER, Effect.WAIT, "The provider is out of order.", "Nothing: the reply goes out by itself when the provider is back."
     ),
@@ -122,15 +133,24 @@ REASONS: dict[Reason, ReasonRow] = {
         Blame.PROVIDER, Effect.WAIT, "The provider cannot be reached.", "Nothing: the reply goes out by itself when the connection is back."
     ),
     Reason.NO_ANSWER: ReasonRow(
-        Blame.PROVIDER, Effect.SPEND, "The provider did not answer; the message may have arrived.", "Heliograph looks it up where the provider allows; elsewhere decide whether to send again."
+        Blame.PROVIDER,
+        Effect.SPEND,
+        "The provider did not answer; the message may have arrived.",
+        "Heliograph looks it up where the provider allows; elsewhere decide whether to send again.",
     ),
     Reason.INTERRUPTED: ReasonRow(
-        Blame.US, Effect.SPEND, "Heliograph was interrupted while sending; the message may have arrived.", "Heliograph looks it up where the provider allows; elsewhere decide whether to send again."
+        Blame.US,
+        Effect.SPEND,
+        "Heliograph was interrupted while sending; the message may have arrived.",
+        "Heliograph looks it up where the provider allows; elsewhere decide whether to send again.",
     ),
     Reason.EXHAUSTED: ReasonRow(
         Blame.PROVIDER, Effect.FAIL, "The provider kept failing on this message.", "Change the message and send it again."
     ),
     Reason.OTHER: ReasonRow(
-        Blame.PROVIDER, Effect.SPEND, "The provider gave a reason that Heliograph does not know.", "Look at the code in the Events tab; send again if it makes sense."
+        Blame.PROVIDER,
+        Effect.SPEND,
+        "The provider gave a reason that Heliograph does not know.",
+        "Look at the code in the Events tab; send again if it makes sense.",
     ),
 }

@@ -1,7 +1,8 @@
 """One HTTP call to a provider, with certainty as part of every failure."""
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -12,7 +13,7 @@ class HttpFile:
     field: str
     name: str
     media_type: str
-    data: bytes = field(repr=False)
+    data: bytes = dataclasses.field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class HttpResponse:
 
     status: int
     headers: Mapping[str, str]
-    body: bytes = field(repr=False)
+    body: bytes = dataclasses.field(repr=False)
 
 
 class NotSent(Exception):
