@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -114,6 +114,23 @@ def unlocked(text: str) -> list[str]:
     return [f"{entry.split()[0]}: no pin or no hash" for entry in entries if not re.match(r"\S+==\S+[^\n]*\n.*--hash=sha256:", entry)]
 
 
+def declared(*names: str) -> set[str]:
+    """The distributions that requirements/<name>.in asks for, in normal form."""
+    lines = [line for name in names for line in (ROOT / "requirements" / f"{name}.in").read_text(encoding="utf-8").splitlines()]
+    return {_normal(re.split(r"[<>=!~\[; ]", line)[0]) for line in lines if line[:1].isalnum()}
+
+
+def undeclared(text: str, allowed: set[str], installed: Mapping[str, list[str]]) -> list[str]:
+    """Imports of distributions that are here by luck: something else needs them. `installed` maps modules to distributions."""
+    found = []
+    for line, module in _imported(text):
+        top = module.split(".")[0]
+        own = not top or top in sys.stdlib_module_names or top in {"heliograph", "tests", "bench"}
+        if not own and not {_normal(name) for name in installed.get(top, [top])} & allowed:
+            found.append(f"line {line}: {top} is not declared")
+    return found
+
+
 def event_writers(files: Iterable[tuple[str, str]]) -> Counter[str]:
     """How often each SQL dialect inserts into `event`, given (path, text); "elsewhere" for any other place."""
     count: Counter[str] = Counter()
@@ -124,6 +141,10 @@ def event_writers(files: Iterable[tuple[str, str]]) -> Counter[str]:
         if hits:
             count[dialect] += hits
     return count
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _import_lines(node: ast.AST) -> Iterator[int]:

@@ -1,6 +1,8 @@
 """The rules of the house hold for every file, and each rule can be broken."""
 
 from collections.abc import Callable
+from functools import partial
+from importlib.metadata import packages_distributions
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -52,6 +54,14 @@ def test_every_lock_is_pinned_with_hashes() -> None:
 def test_development_runs_on_what_is_released() -> None:
     pins = {path.stem: {line.split()[0] for line in path.read_text().splitlines() if line[:1].isalnum()} for path in LOCKS}
     assert pins["run"] <= pins["dev"]
+
+
+def test_everything_imported_is_declared() -> None:
+    installed = packages_distributions()
+    run, dev = rules.declared("run"), rules.declared("run", "dev")
+    sources = [path for path in PYTHON if path.is_relative_to(rules.ROOT / "src")]
+    assert broken(partial(rules.undeclared, allowed=run, installed=installed), sources) == []
+    assert broken(partial(rules.undeclared, allowed=dev, installed=installed), PYTHON) == []
 
 
 def test_one_place_in_each_dialect_writes_events() -> None:
@@ -110,6 +120,13 @@ def test_each_rule_sees_its_fault(rule: Rule, text: str) -> None:
 )
 def test_no_rule_sees_a_fault_where_there_is_none(rule: Rule, text: str) -> None:
     assert rule(text) == []
+
+
+def test_an_undeclared_import_is_seen() -> None:
+    installed = {"telegram": ["python-telegram-bot"], "yaml": ["PyYAML"]}
+    text = "import os\nimport yaml.nodes\nfrom telegram import Bot\nfrom heliograph.domain import ids\n"
+    assert rules.undeclared(text, {"python-telegram-bot"}, installed) == ["line 2: yaml is not declared"]
+    assert rules.undeclared(text, {"python-telegram-bot", "pyyaml"}, installed) == []
 
 
 def test_drawers_are_seen() -> None:
