@@ -7,7 +7,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,7 @@ class Report:
 @contextmanager
 def provider(python: str = sys.executable) -> Iterator[str]:
     """A provider in its own process for the length of the block; yields its base URL."""
-    process = subprocess.Popen([python, "-m", "bench.provider"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([python, "-m", "bench.provider"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert process.stdout is not None and process.stdin is not None
     try:
         url = process.stdout.readline().strip()
@@ -62,7 +66,7 @@ def arrivals(url: str) -> dict[tuple[str, int], int]:
     return first
 
 
-def _call(url: str, method: str, path: str):  # type: ignore[no-untyped-def]
+def _call(url: str, method: str, path: str) -> Any:
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
     try:
         connection.request(method, path)

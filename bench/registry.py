@@ -1,0 +1,94 @@
+"""Every contestant of the benchmark, in the order of the table. A new one is registered here and nowhere else."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["provider", "limit", "heliograph", "peer", "figures"]
+Need = Literal["postgres", "redis"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contestant:
+    """One line of the benchmark.
+
+    `name` is its key in `build/bench.json`; `module` is started as `python -m <module>` (see `bench.job.main`).
+    `kind`: *provider* (how fast the judge itself is), *limit* (the bare client), *heliograph*, *peer*, or *figures*:
+    one that only returns figures (latency, growth, memory …), is not judged by the provider and not in the table.
+    `replies`, `quick_replies`: how many, chosen so that one run takes seconds, not minutes; 0 in quick leaves it out.
+    `keeps_order`: what it promises; one that promises order and breaks it fails the run.
+    """
+
+    name: str
+    label: str
+    module: str
+    kind: Kind
+    replies: int
+    quick_replies: int
+    conversations: int = 200
+    concurrency: int = 64
+    needs: frozenset[Need] = frozenset()
+    keeps_order: bool = True
+    options: dict[str, int | float | str] = field(default_factory=dict)
+    timeout_s: int = 180
+
+
+_POSTGRES: frozenset[Need] = frozenset({"postgres"})
+
+PEERS = (
+    Contestant(
+        name="procrastinate",
+        label="procrastinate, a lock per conversation",
+        module="bench.peers.procrastinate_peer",
+        kind="peer",
+        replies=3_000,
+        quick_replies=1_200,
+        concurrency=16,
+        needs=_POSTGRES,
+        options={"connections": 12, "workers": 4},
+    ),
+    Contestant(
+        name="dbos",
+        label="DBOS, a queue partitioned by conversation",
+        module="bench.peers.dbos_peer",
+        kind="peer",
+        replies=1_500,
+        quick_replies=500,
+        needs=_POSTGRES,
+        options={"connections": 20, "enqueuers": 16, "poll_s": 0.05},
+    ),
+    Contestant(
+        name="celery",
+        label="Celery on Redis (keeps no order)",
+        module="bench.peers.celery_peer",
+        kind="peer",
+        replies=3_000,
+        quick_replies=1_200,
+        needs=frozenset({"redis"}),
+        keeps_order=False,
+        options={"pool": "prefork", "slots": 2, "prefetch": 16},
+    ),
+)
+
+# Heliograph's own: add one entry here for each module of `bench/contestants/`, kind "heliograph" or "figures".
+HELIOGRAPH: tuple[Contestant, ...] = ()
+
+CONTESTANTS: tuple[Contestant, ...] = (
+    Contestant(
+        name="provider",
+        label="the provider alone, over raw connections",
+        module="bench.peers.wire",
+        kind="provider",
+        replies=60_000,
+        quick_replies=30_000,
+    ),
+    Contestant(
+        name="bare_client",
+        label="the bare aiohttp client: the limit",
+        module="bench.peers.bare",
+        kind="limit",
+        replies=30_000,
+        quick_replies=10_000,
+    ),
+    *HELIOGRAPH,
+    *PEERS,
+)
