@@ -73,9 +73,13 @@ SendResult = Accepted | Refused | Deferred | Unknown
 
 @dataclass(frozen=True, slots=True)
 class Valid:
-    """Credentials accepted. `identity` names whose they are, to be pinned and compared."""
+    """Credentials accepted. `identity` names whose they are, to be pinned and compared.
+
+    `secret` is the webhook secret that the provider made up itself while registering one; "" everywhere else.
+    """
 
     identity: str
+    secret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,8 @@ class Reason(StrEnum):
     WRONG_IDENTITY = "wrong_identity"
     #: Credentials valid, operation refused: permission, payment, suspended account.
     NOT_PERMITTED = "not_permitted"
+    #: The conversation has a new address, to which the reply goes next.
+    MOVED = "moved"
     #: Too many requests; the provider took nothing.
     RATE_LIMITED = "rate_limited"
     #: The provider answered that it is out of order, or refused the connection.
@@ -124,6 +126,12 @@ REASONS: dict[Reason, ReasonRow] = {
         Effect.HOLD_CHANNEL,
         "The provider refuses to send for this account.",
         "An admin must check permissions and payment at the provider; the reply then goes out by itself.",
+    ),
+    Reason.MOVED: ReasonRow(
+        Blame.NOBODY,
+        Effect.WAIT,
+        "The conversation has moved to a new address at the provider.",
+        "Nothing: the reply follows it by itself.",
     ),
     Reason.RATE_LIMITED: ReasonRow(Blame.NOBODY, Effect.WAIT, "The provider asked to slow down.", "Nothing: the reply goes out by itself."),
     Reason.PROVIDER_DOWN: ReasonRow(

@@ -316,5 +316,8 @@ class RegistersWebhook(Protocol):
     """Capability "register_webhook": the address for webhooks can be set by a call."""
 
     async def register_webhook(self, url: str, secret: str) -> CheckResult:
-        """Point the provider's webhook at `url`. Safe to repeat."""
+        """Point the provider's webhook at `url`. Safe to repeat.
+
+        Where the provider takes a secret it gets `secret`; where it makes up its own, that comes back in `Valid.secret`.
+        """
         ...

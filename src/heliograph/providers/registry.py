@@ -1,0 +1,10 @@
+"""Which providers there are, by name."""
+
+from heliograph.ports.provider import Provider
+from heliograph.providers.sunshine import Sunshine
+from heliograph.providers.telegram import Telegram
+
+PROVIDERS: dict[str, type[Provider]] = {
+    "sunshine": Sunshine,
+    "telegram": Telegram,
+}
