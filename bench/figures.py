@@ -11,7 +11,10 @@ from bench.registry import Contestant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One contestant, once. `result` and `report` are None when it could not run; `why_not` then says why."""
+    """One contestant, once. `result` and `report` are None when it could not run; `why_not` then says why.
+
+    `broken`: it should have run and did not come to an end by itself; that is a fault, not an absence.
+    """
 
     contestant: Contestant
     round: int
@@ -19,6 +22,7 @@ class Run:
     result: Result | None = None
     report: Report | None = None
     why_not: str = ""
+    broken: bool = False
 
     @property
     def measured(self) -> bool:
@@ -37,6 +41,8 @@ class Run:
 
     def faults(self) -> list[str]:
         """What the provider, the judge, holds against this run; empty for a clean one."""
+        if self.broken:
+            return [self.why_not]
         if self.report is None or self.result is None or self.contestant.kind == "figures":
             return []
         counted = {

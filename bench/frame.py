@@ -15,7 +15,7 @@ from bench import provider_control
 from bench.figures import Run
 from bench.job import Job, parse_result
 from bench.registry import Contestant
-from bench.services import Postgres
+from bench.services import Postgres, flush
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +49,8 @@ class Frame:
         if why_not:
             return Run(contestant=contestant, round=number, replies=replies, why_not=why_not)
         provider_control.reset(self.provider)
+        if self.redis and "redis" in contestant.needs:
+            flush(self.redis)
         postgres = self.postgres.database() if self.postgres and "postgres" in contestant.needs else ""
         try:
             with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
@@ -70,12 +72,14 @@ class Frame:
                 self.postgres.drop(postgres)
 
     def _judged(self, contestant: Contestant, number: int, job: Job) -> Run:
-        """Run the contestant's process to its end and ask the provider what it took. A crash is a reason, not a skip."""
+        """Run the contestant's process to its end and ask the provider what it took. A crash is a fault, and the others go on."""
         log = self.logs / f"{contestant.name}-{number + 1}.log"
         try:
             result = parse_result(_output(contestant, job, log))
         except (RuntimeError, ValueError) as error:
-            raise RuntimeError(f"{contestant.name}: {error}; see {log}") from error
+            return Run(
+                contestant=contestant, round=number, replies=job.replies, why_not=f"{error}, see build/bench/{log.name}", broken=True
+            )
         report = provider_control.report(self.provider)
         return Run(contestant=contestant, round=number, replies=job.replies, result=result, report=report, why_not=result.not_measured)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-_LEFT, _WIDTH, _ROW, _TOP = 300, 460, 34, 46
+_LEFT, _WIDTH, _ROW, _TOP = 310, 460, 34, 46
 _COLOURS = {"limit": "#a8a396", "heliograph": "#d98e04", "peer": "#5b7c99"}
 
 

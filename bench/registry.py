@@ -54,7 +54,7 @@ PEERS = (
         replies=1_500,
         quick_replies=500,
         needs=_POSTGRES,
-        options={"connections": 20, "enqueuers": 16, "poll_s": 0.05},
+        options={"connections": 20, "enqueuers": 16, "poll_s": 0.02},
     ),
     Contestant(
         name="celery",

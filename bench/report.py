@@ -60,7 +60,7 @@ def _conditions(runs: Sequence[Run], flat: Mapping[str, float | int | str], *, q
 
 def _table(runs: Sequence[Run], flat: Mapping[str, float | int | str]) -> str:
     lines = [
-        "| | replies/s | of the bare client | × the best peer | lost | doubled | overtaken | memory, MB | replies |",
+        "| | replies/s | of the bare client | × the best peer | lost | doubled | overtaken | memory of its process, MB | replies |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name in _names(runs):

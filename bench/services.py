@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 # Room for the connections of all workers; no just-in-time compiler, which costs short queries more than it gives (without this
 # procrastinate loses three quarters of its rate); and statistics every second, because the bench squeezes hours into seconds.
@@ -91,6 +91,15 @@ def redis() -> Iterator[tuple[str, str]]:
         finally:
             process.terminate()
             process.wait(10)
+
+
+def flush(address: str) -> None:
+    """Empty a Redis: a job finds nothing of the one before it."""
+    url = urlsplit(address)
+    with socket.create_connection((url.hostname or "", url.port or 6379), timeout=30) as connection:
+        connection.sendall(b"FLUSHALL\r\n")
+        if (said := connection.recv(64)) != b"+OK\r\n":
+            raise RuntimeError(f"Redis would not be emptied: {said!r}")
 
 
 def _redis_program() -> tuple[str, str]:

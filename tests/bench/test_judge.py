@@ -10,6 +10,7 @@ import pytest
 
 from bench import provider_control
 from bench.figures import Run, flatten
+from bench.frame import Frame
 from bench.job import MARK, Job, Result, parse_result
 from bench.payload import Reply, body_of, path_of, replies, reply
 from bench.provider_control import Report
@@ -139,6 +140,8 @@ def run(who: Contestant, seconds: float = 1.0, round_: int = 0, report: Report =
         (run(contestant("a"), report=replace(CLEAN, overtaken=3)), ["3 overtaken"]),
         (run(contestant("a", keeps_order=False), report=replace(CLEAN, overtaken=3)), []),
         (run(contestant("a"), recorded=8), ["2 not recorded"]),
+        (Run(contestant=contestant("a"), round=0, replies=10, why_not="exit code 1", broken=True), ["exit code 1"]),
+        (Run(contestant=contestant("a"), round=0, replies=10, why_not="no redis-server found"), []),
         (run(contestant("a"), report=replace(CLEAN, last_ns=10**10)), ["1 recorded before they arrived"]),
     ],
 )
@@ -177,6 +180,22 @@ def test_prose_around_the_generated_part_is_kept():
     assert "not measured: no server" in text
     with pytest.raises(ValueError, match="markers"):
         page("a page of its own", runs, flat, quick=False)
+
+
+@pytest.mark.parametrize(
+    ("program", "why"),
+    [("import sys; sys.exit(3)", "exit code 3"), ("print(1)", "no result"), ("import time; time.sleep(60)", "longer than 1 s")],
+)
+def test_a_contestant_that_breaks_is_a_fault_and_the_others_go_on(url, tmp_path, monkeypatch, program, why):
+    (tmp_path / "broken_contestant.py").write_text(program)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    frame = Frame(provider=url, postgres=None, redis="", missing={}, logs=tmp_path, quick=True, say=lambda line: None)
+    broken = contestant("broken", module="broken_contestant", timeout_s=1)
+    whole = contestant("whole", module="bench.peers.bare", timeout_s=30)
+    first, second = frame.rounds([broken, whole], 1)
+    assert why in first.faults()[0]
+    assert second.faults() == []
+    assert second.rate > 0
 
 
 def test_names_of_contestants_are_unique():
