@@ -1,0 +1,1 @@
+"""Faithful services of our own to develop, demonstrate and test against."""

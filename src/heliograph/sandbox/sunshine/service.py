@@ -1,0 +1,120 @@
+"""The simulated Sunshine Conversations service: which operation a request means, who may call it, what the faults make of it."""
+
+from dataclasses import replace
+from urllib.parse import unquote
+
+from heliograph.sandbox.faults import Fault, Mode, Strike, carry_out, network_outcome
+from heliograph.sandbox.journal import Arrival, Journal, describe
+from heliograph.sandbox.sunshine import apps, conversations, integrations, messages, users
+from heliograph.sandbox.sunshine.auth import authenticate, claimed_key
+from heliograph.sandbox.sunshine.center import Call, Center, Problem, Route
+from heliograph.sandbox.sunshine.contact import Contacts
+from heliograph.sandbox.sunshine.state import Key
+from heliograph.sandbox.wire import Outcome, Park, Reply, Request, Response, answer
+
+_ROUTES = (*apps.ROUTES, *users.ROUTES, *conversations.ROUTES, *messages.ROUTES, *integrations.ROUTES)
+_NOWHERE = Route("", "", "Unknown", lambda center, call: _not_found(), "read")
+_FAULT_ERRORS = {
+    400: ("bad_request", "Bad request"),
+    401: ("unauthorized", "Authorization is required"),
+    402: ("payment_required", "Payment required"),
+    403: ("forbidden", "Forbidden"),
+    429: ("too_many_requests", "Too many requests"),
+    500: ("internal_server_error", "Internal server error"),
+    503: ("service_unavailable", "Service unavailable"),
+}
+_DEFAULT_CODES = {Mode.REVOKED: 401, Mode.NOT_PERMITTED: 403, Mode.RATE_LIMITED: 429}
+
+
+class Sunshine:
+    """Answers requests whose path starts with /sc."""
+
+    def __init__(self, center: Center, journal: Journal) -> None:
+        self.center = center
+        self.contacts = Contacts(center)
+        self._journal = journal
+        self._table: dict[tuple[str, int], list[tuple[list[str], Route]]] = {}
+        for route in _ROUTES:
+            pattern = route.path.strip("/").split("/")
+            self._table.setdefault((route.method, len(pattern)), []).append((pattern, route))
+
+    def handle(self, request: Request) -> Outcome:
+        """Decide about one request."""
+        pieces = [unquote(p) for p in request.path.strip("/").split("/")][1:]
+        if pieces[:2] == ["attachments", "v2"] and len(pieces) == 4 and request.method == "GET":
+            return self._serve_attachment(request, pieces[2])
+        route, args = self._find(request.method, pieces)
+        arrival = self._journal.arrive(
+            at=self.center.now(), service="sunshine", operation=route.operation, group=route.group, key=claimed_key(request),
+            conversation=args.get("conversationId", ""),
+        )  # fmt: skip
+        return _noted(arrival, self._decide(request, route, args, arrival))
+
+    def _decide(self, request: Request, route: Route, args: dict[str, str], arrival: Arrival) -> Outcome:
+        faults = self.center.faults
+        cut_off = faults.network("sunshine", route.operation, route.group)
+        if cut_off:
+            return network_outcome(cut_off)
+        key = authenticate(request, self.center.keys, self.center.now())
+        if key is None:
+            return Reply(_unauthorized())
+        strike = faults.strike("sunshine", route.operation, route.group, key.id)
+        return carry_out(strike, self.center.now, _refuse, lambda: self._take(request, route, args, key, strike, arrival))
+
+    def _take(self, request: Request, route: Route, args: dict[str, str], key: Key, strike: Strike, arrival: Arrival) -> Response:
+        if len(request.body) > self.center.settings.body_limit and not request.files:
+            return answer(413, {"errors": [{"code": "payload_too_large", "title": "Request entity too large"}]})
+        if key.kind not in route.scopes:
+            return _forbidden()
+        app = self.center.apps.get(args["appId"]) if "appId" in args else None
+        if app and key.kind != "account" and key.app_id != app.id:
+            return _forbidden()
+        try:
+            response = route.handler(self.center, Call(request, key, args, app, strike.receipt))
+        except Problem as problem:
+            return problem.response
+        arrival.taken = request.method != "GET" and response.code < 300
+        return response
+
+    def _find(self, method: str, pieces: list[str]) -> tuple[Route, dict[str, str]]:
+        for pattern, route in self._table.get((method, len(pieces)), ()):
+            if all(p == q or p.startswith("{") for p, q in zip(pattern, pieces, strict=True)):
+                return route, {p[1:-1]: q for p, q in zip(pattern, pieces, strict=True) if p.startswith("{")}
+        return _NOWHERE, {}
+
+    def _serve_attachment(self, request: Request, id: str) -> Outcome:
+        fault = self.center.faults.network("sunshine", "GetAttachment", "media")
+        if fault:
+            return network_outcome(fault)
+        for app in self.center.apps.values():
+            if id in app.attachments:
+                found = app.attachments[id]
+                return Reply(Response(200, found.data, {"content-type": found.media_type, "x-content-type-options": "nosniff"}))
+        return Reply(_not_found())
+
+
+def _noted(arrival: Arrival, outcome: Outcome) -> Outcome:
+    arrival.outcome = describe(outcome)
+    if isinstance(outcome, Park):
+        again = outcome.again
+        return replace(outcome, again=lambda: _noted(arrival, again()))
+    return outcome
+
+
+def _refuse(fault: Fault) -> Response:
+    code = fault.code or _DEFAULT_CODES.get(fault.mode, 500)
+    error, title = _FAULT_ERRORS.get(code, ("error", "Error"))
+    response = answer(code, {"errors": [{"code": error, "title": title}]})
+    return response.with_header("retry-after", str(fault.retry_after)) if fault.retry_after is not None else response
+
+
+def _unauthorized() -> Response:
+    return answer(401, {"errors": [{"code": "unauthorized", "title": "Authorization is required"}]})
+
+
+def _forbidden() -> Response:
+    return answer(403, {"errors": [{"code": "forbidden", "title": "Forbidden"}]})
+
+
+def _not_found() -> Response:
+    return answer(404, {"errors": [{"code": "not_found", "title": "Resource not found"}]})

@@ -1,0 +1,134 @@
+"""The simulated Telegram Bot API: which method a request means, which bot it is for, what the faults make of it."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from urllib.parse import unquote
+
+from heliograph.sandbox.faults import Fault, Faults, Mode, carry_out, network_outcome
+from heliograph.sandbox.journal import Arrival, Journal, describe
+from heliograph.sandbox.telegram import receiving, sending
+from heliograph.sandbox.telegram.center import Center, Params, Problem, done
+from heliograph.sandbox.telegram.contact import Contacts
+from heliograph.sandbox.telegram.state import Bot
+from heliograph.sandbox.wire import Outcome, Park, Reply, Request, Response
+
+_Method = Callable[[Center, Bot, Params], Response]
+_METHODS: dict[str, tuple[str, str, _Method]] = {
+    name.lower(): (name, group, method)
+    for name, group, method in (
+        ("getMe", "read", receiving.get_me),
+        ("setWebhook", "admin", receiving.set_webhook),
+        ("deleteWebhook", "admin", receiving.delete_webhook),
+        ("getWebhookInfo", "read", receiving.get_webhook_info),
+        ("getFile", "read", receiving.get_file),
+        ("sendMessage", "send", sending.send_message),
+        ("sendPhoto", "send", sending.send_photo),
+        ("sendDocument", "send", sending.send_document),
+        ("sendVideo", "send", sending.send_video),
+        ("sendAudio", "send", sending.send_audio),
+        ("sendVoice", "send", sending.send_voice),
+        ("sendLocation", "send", sending.send_location),
+        ("sendChatAction", "activity", sending.send_chat_action),
+    )
+}
+_TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]{30,}")
+_DEFAULT_CODES = {Mode.REVOKED: 401, Mode.NOT_PERMITTED: 403, Mode.RATE_LIMITED: 429}
+_TITLES = {
+    400: "Bad Request", 401: "Unauthorized", 402: "Payment Required", 403: "Forbidden: bot can't initiate conversation with a user",
+    429: "Too Many Requests", 500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable",
+}  # fmt: skip
+
+
+class Telegram:
+    """Answers requests whose path starts with /bot or /file/bot."""
+
+    def __init__(self, center: Center, faults: Faults, journal: Journal) -> None:
+        self.center = center
+        self.contacts = Contacts(center)
+        self._faults = faults
+        self._journal = journal
+
+    def handle(self, request: Request) -> Outcome:
+        """Decide about one request."""
+        path = unquote(request.path)
+        is_file = path.startswith("/file/bot")
+        token, _, rest = path.removeprefix("/file/bot" if is_file else "/bot").partition("/")
+        name, group, method = _which(rest, is_file=is_file)
+        arrival = self._journal.arrive(
+            at=self.center.now(), service="telegram", operation=name, group=group, key=token.partition(":")[0][:20], conversation=""
+        )
+        cut_off = self._faults.network("telegram", name, group)
+        if cut_off:
+            return _noted(arrival, network_outcome(cut_off))
+        bot = self._bot(token)
+        if isinstance(bot, Response):
+            return _noted(arrival, Reply(bot))
+        strike = self._faults.strike("telegram", name, group, str(bot.id))
+        if name == "getUpdates" and not (strike.before or strike.after or strike.late):
+            return _noted(arrival, _polled(self.center, bot, request))
+        return _noted(
+            arrival, carry_out(strike, self.center.now, _refuse, lambda: self._take(request, bot, rest, method, arrival))
+        )
+
+    def _take(self, request: Request, bot: Bot, rest: str, method: _Method | None, arrival: Arrival) -> Response:
+        if arrival.group == "media":
+            found = next((f for f in bot.files.values() if f.path == rest), None)
+            return Response(200, found.data, {"content-type": found.media_type}) if found else Problem(404, "Not Found").response
+        try:
+            params = Params(request)
+            arrival.conversation = params.text("chat_id")[:20]
+            if arrival.operation == "getUpdates":
+                return _answered(receiving.get_updates(self.center, bot, params))
+            if method is None:
+                raise Problem(404, "Not Found")
+            response = method(self.center, bot, params)
+        except Problem as problem:
+            return problem.response
+        arrival.taken = arrival.group != "read"
+        return response
+
+    def _bot(self, token: str) -> Bot | Response:
+        if not _TOKEN.fullmatch(token):
+            return Problem(404, "Not Found").response
+        bot = self.center.bots.get(int(token.partition(":")[0]))
+        if bot is None or bot.token != token or bot.revoked:
+            return Problem(401, "Unauthorized").response
+        return bot
+
+
+def _which(rest: str, *, is_file: bool) -> tuple[str, str, _Method | None]:
+    if is_file:
+        return "downloadFile", "media", None
+    if rest.lower() == "getupdates":
+        return "getUpdates", "poll", None
+    return _METHODS.get(rest.lower(), (rest[:40] or "none", "read", None))
+
+
+def _polled(center: Center, bot: Bot, request: Request) -> Outcome:
+    try:
+        return receiving.get_updates(center, bot, Params(request))
+    except Problem as problem:
+        return Reply(problem.response)
+
+
+def _answered(outcome: Outcome) -> Response:
+    # A fault spoils the answer of a poll anyway, so the poll is not left waiting.
+    return outcome.response if isinstance(outcome, Reply) else done([])
+
+
+def _noted(arrival: Arrival, outcome: Outcome) -> Outcome:
+    arrival.outcome = describe(outcome)
+    if isinstance(outcome, Park):
+        again = outcome.again
+        return replace(outcome, again=lambda: _noted(arrival, again()))
+    return outcome
+
+
+def _refuse(fault: Fault) -> Response:
+    code = fault.code or _DEFAULT_CODES.get(fault.mode, 500)
+    title = _TITLES.get(code, "Error")
+    if code == 429 and fault.retry_after is not None:
+        description = f"{title}: retry after {fault.retry_after}"
+        return Problem(429, description, {"retry_after": fault.retry_after}).response.with_header("retry-after", str(fault.retry_after))
+    return Problem(code, title).response

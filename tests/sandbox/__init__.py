@@ -1,0 +1,1 @@
+"""Tests of the sandbox: is it faithful, do its faults strike, is its judge right."""
