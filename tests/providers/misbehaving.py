@@ -73,7 +73,7 @@ async def hang(_: Seen, writer: asyncio.StreamWriter) -> bool:
     return False
 
 
-truncated = raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nContent-Type: application/json\r\n\r\n{\"ok\": tr")
+truncated = raw(b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nContent-Type: application/json\r\n\r\n{"ok": tr')
 not_http = raw(b"\x00\xff hello, this is not HTTP\r\n\r\n")
 
 

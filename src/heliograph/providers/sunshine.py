@@ -63,6 +63,7 @@ TRIGGERS = (
     "user:merge",
 )
 
+
 class Sunshine:
     """One app of Sunshine Conversations, reached with one key.
 
@@ -137,9 +138,7 @@ class Sunshine:
         """One call: the answer if it is a success, else what it means."""
         data = None if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         try:
-            response = await self._http.request(
-                method, url, headers=self._headers, body=data, timeout=MESSAGE_TIMEOUT, max_bytes=max_bytes
-            )
+            response = await self._http.request(method, url, headers=self._headers, body=data, timeout=MESSAGE_TIMEOUT, max_bytes=max_bytes)
         except NotSent as error:
             return certainty.not_sent(error)
         except MaybeSent as error:

@@ -267,9 +267,7 @@ def _merged(event_id: str, payload: Mapping[str, Any], at: int) -> list[Inbound]
     return [ConversationMoved(f"{event_id}:{i}" if many else event_id, old, new, at) for i, (old, new) in enumerate(moved)]
 
 
-def _switchboard(
-    kind: str, event_id: str, payload: Mapping[str, Any], conversation: str, at: int, own: frozenset[str]
-) -> Inbound:
+def _switchboard(kind: str, event_id: str, payload: Mapping[str, Any], conversation: str, at: int, own: frozenset[str]) -> Inbound:
     if kind not in ("switchboard:acceptControl", "switchboard:passControl", "switchboard:releaseControl") or not conversation:
         return Ignored(event_id, kind)
     active = table(table(payload.get("conversation")).get("activeSwitchboardIntegration"))

@@ -68,7 +68,9 @@ SPEC = ProviderSpec(
         Field("key_id", "Key id", hint="Begins with app_, int_ or act_."),
         Field("key_secret", "Key secret", secret=True),
         Field("webhook_secret", "Webhook secret", secret=True, required=False, hint="While it is changed: both, separated by a space."),
-        Field("base_url", "Address of the API", required=False, default="https://api.smooch.io", hint="Or https://{subdomain}.zendesk.com/sc"),
+        Field(
+            "base_url", "Address of the API", required=False, default="https://api.smooch.io", hint="Or https://{subdomain}.zendesk.com/sc"
+        ),
         Field("integration_id", "Custom integration id", required=False, hint="Whose webhook is registered; not needed with an int_ key."),
         Field("switchboard_integration", "Our switchboard integration", required=False, hint="Id or name; takes control before answering."),
         Field("release_to", "Hand conversations back to", required=False, default="next", hint='Id or name, or "next"; "none": to nobody.'),

@@ -49,12 +49,12 @@ def rows(value: Any) -> list[Any]:
 
 
 def text(value: Any) -> str:
-    """The value if it is a string, fit to be stored, else "". """
+    """The value if it is a string, fit to be stored, else ""."""
     return UNSTORABLE.sub(REPLACEMENT, value) if isinstance(value, str) else ""
 
 
 def ident(value: Any) -> str:
-    """An identifier: a string, or a whole number as one, else "". """
+    """An identifier: a string, or a whole number as one, else ""."""
     if isinstance(value, bool):
         return ""
     return str(value) if isinstance(value, int) else text(value)

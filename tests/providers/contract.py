@@ -1,0 +1,84 @@
+"""What a provider must bring to be put under the contract, and how the contract finds every provider."""
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from heliograph.domain.reasons import Reason
+from heliograph.ports.http import Http
+from heliograph.ports.provider import Address, Inbound, Provider, RawRequest, SendResult
+from heliograph.providers.registry import PROVIDERS
+from tests.providers.misbehaving import Behaviour
+
+#: In every secret of every case. It must come out nowhere but on the wire.
+CANARY = "canary7f3a"
+#: In every text of every case. It may come out in contents only.
+BODY_CANARY = "bodycanary91c"
+
+KEY = "dlv_01h9key"
+
+
+@dataclass(frozen=True)
+class Documented:
+    """One documented error: what the provider answers and what that must become."""
+
+    name: str
+    behaviour: Behaviour
+    outcome: type[SendResult]
+    reason: Reason
+    after: float | None = None
+    readdress: str | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """One provider under the contract."""
+
+    #: Configuration without `base_url`; every secret holds CANARY. Two webhook secrets are live.
+    config: Mapping[str, str]
+    webhook_secrets: tuple[str, str]
+    #: Turns the misbehaving server's address into `base_url`.
+    base_url: Callable[[str], str]
+    to: Address
+    #: The answer to a text that was taken, and the id that it gives.
+    accepted: Behaviour
+    provider_id: str
+    #: The answer by which `check` is satisfied, and whose credentials they are.
+    valid: Behaviour
+    identity: str
+    errors: tuple[Documented, ...]
+    #: A webhook call that carries `body` and proves itself with `secret`.
+    signed: Callable[[bytes, str], RawRequest]
+    #: The official model of a webhook body; raises if it is none.
+    judge: Callable[[Any], None]
+    #: Names of fixtures that the official model does not know.
+    unjudged: frozenset[str] = field(default_factory=frozenset)
+
+    def build(self, name: str, http: Http, server: str) -> Provider:
+        """The provider, pointed at a server."""
+        return PROVIDERS[name]({**self.config, "base_url": self.base_url(server)}, http)
+
+
+def case(name: str) -> Case:
+    """The case of a registered provider. A provider without one fails here, so that none escapes."""
+    found = importlib.import_module(f"tests.providers.cases_{name}").CASE
+    assert isinstance(found, Case)
+    return found
+
+
+CASES: dict[str, Case] = {name: case(name) for name in PROVIDERS}
+HOOKS: list[tuple[str, Path]] = [
+    (name, path) for name in PROVIDERS for path in sorted((Path(__file__).parent / name / "hooks").glob("*.json"))
+]
+
+
+def offline(name: str) -> Provider:
+    """The provider with no network at all: what it does offline is pure."""
+    return PROVIDERS[name]({**CASES[name].config}, None)
+
+
+def parse(name: str, body: bytes) -> list[Inbound]:
+    """The facts of a webhook call with this body."""
+    return offline(name).parse(CASES[name].signed(body, CASES[name].webhook_secrets[0]))

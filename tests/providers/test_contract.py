@@ -1,0 +1,320 @@
+"""The contract of a provider, over everything in the registry, against a server that misbehaves."""
+
+import dataclasses
+import json
+import logging
+import traceback
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from heliograph.domain.content import Content, Location, Media, MediaKind, Rich, Text
+from heliograph.domain.reasons import Reason
+from heliograph.domain.split import utf16_units
+from heliograph.ports.provider import (
+    Accepted,
+    BadSignature,
+    Deferred,
+    Inconclusive,
+    Invalid,
+    Part,
+    Support,
+    Unknown,
+    Unsupported,
+    Valid,
+)
+from heliograph.providers.http import AiohttpHttp
+from heliograph.providers.registry import PROVIDERS
+from tests.providers import misbehaving
+from tests.providers.contract import BODY_CANARY, CANARY, CASES, HOOKS, KEY, Case, Documented, offline, parse
+from tests.providers.misbehaving import MisbehavingServer, answer
+from tests.providers.normal_form import plain
+
+NAMES = sorted(PROVIDERS)
+ERRORS = [pytest.param(name, each, id=f"{name}-{each.name}") for name in NAMES for each in CASES[name].errors]
+METHODS = {
+    "poll": ["poll"],
+    "find": ["find"],
+    "history": ["history"],
+    "fetch_media": ["fetch_media"],
+    "control": ["take_control", "release_control"],
+    "webhook": ["verify", "parse"],
+    "register_webhook": ["register_webhook"],
+}
+
+IMAGE = Media(MediaKind.IMAGE, "a.png", "image/png", 10, file="f")
+SAMPLES: dict[str, Content] = {
+    "text": Text(BODY_CANARY),
+    "image": IMAGE,
+    "audio": dataclasses.replace(IMAGE, kind=MediaKind.AUDIO, name="a.mp3", media_type="audio/mpeg"),
+    "video": dataclasses.replace(IMAGE, kind=MediaKind.VIDEO, name="a.mp4", media_type="video/mp4"),
+    "file": dataclasses.replace(IMAGE, kind=MediaKind.FILE, name="a.pdf", media_type="application/pdf", caption=BODY_CANARY),
+    "location": Location(1.5, 2.5),
+    "rich": Rich("list", "x", {"items": [{"title": BODY_CANARY, "actions": []}]}),
+}
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[MisbehavingServer]:
+    async with MisbehavingServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[AiohttpHttp]:
+    async with AiohttpHttp(guarded=True, allow=("127.0.0.0/8",)) as client:
+        yield client
+
+
+class Impatient:
+    """The real client with deadlines in tenths of a second, so that a test of silence ends soon."""
+
+    def __init__(self, http: AiohttpHttp) -> None:
+        self._http = http
+
+    async def request(self, method: str, url: str, **more: Any):
+        return await self._http.request(method, url, **{**more, "timeout": 0.3})
+
+
+async def send(name: str, http: Any, base: str, *contents: Any):
+    provider = CASES[name].build(name, http, base)
+    part = provider.render(contents or [Text(BODY_CANARY)])[0]
+    if part.media is not None:
+        part = dataclasses.replace(part, data=b"\x89PNG")
+    return await provider.send(CASES[name].to, part, KEY)
+
+
+# --- what it says about itself ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_spec_is_complete_and_true(name: str) -> None:
+    provider, spec = offline(name), PROVIDERS[name].spec
+    assert spec.name == name and spec.title and spec.docs.startswith("https://")
+    assert len({each.name for each in spec.fields}) == len(spec.fields)
+    assert all(each.label for each in spec.fields)
+    assert set(CASES[name].config) | {"base_url"} <= {each.name for each in spec.fields}
+    assert {each.name for each in spec.fields if each.required} <= set(CASES[name].config)
+    assert set(spec.content) <= set(SAMPLES) and spec.text_limit > 0 and spec.file_limit > 0 and spec.timeout > 0
+    assert spec.capabilities <= set(METHODS)
+    for capability, methods in METHODS.items():
+        for method in methods:
+            if capability != "webhook":
+                assert hasattr(provider, method) == (capability in spec.capabilities), (capability, method)
+    if spec.dedupe == "lookup":
+        assert "find" in spec.capabilities and spec.settle > 0
+    if spec.dedupe == "key":
+        assert spec.key_lifetime
+    assert spec.receipts <= {"delivered", "read", "failed"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", SAMPLES)
+def test_every_kind_of_content_is_carried_or_refused_aloud(name: str, kind: str) -> None:
+    provider = offline(name)
+    if provider.spec.content.get(kind, Support.REFUSED) is Support.REFUSED:
+        with pytest.raises(Unsupported):
+            provider.render([SAMPLES[kind]])
+        return
+    parts = provider.render([SAMPLES[kind]])
+    assert parts and all(isinstance(part, Part) for part in parts)
+    assert json.loads(json.dumps(parts[0].payload)) == plain(parts[0].payload), "a payload must survive being stored as JSON"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_to_send_and_too_much_to_send_are_refused(name: str) -> None:
+    provider = offline(name)
+    huge = dataclasses.replace(IMAGE, size=provider.spec.file_limit + 1)
+    for contents in ([], [Text("  \n ")], [huge], [Location(float("nan"), 0)]):
+        with pytest.raises(Unsupported):
+            provider.render(contents)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("unit", ["x", "😀", "e\u0301", "👨\u200d👩\u200d👧\u200d👦", "שלום ", "word. "])
+def test_text_is_split_at_the_limit_and_not_before(name: str, unit: str) -> None:
+    provider = offline(name)
+    limit = provider.spec.text_limit
+    fitting = unit * (limit // utf16_units(unit))
+    assert len(provider.render([Text(fitting)])) == 1
+    parts = provider.render([Text(fitting + unit * 3)])
+    bodies = [part.payload["text"] for part in parts]
+    assert len(parts) == 2 and all(utf16_units(body) <= limit for body in bodies)
+    assert "".join("".join(bodies).split()) == "".join((fitting + unit * 3).split())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_long_caption_is_not_lost(name: str) -> None:
+    provider = offline(name)
+    parts = provider.render([dataclasses.replace(IMAGE, caption="word " * 2000)])
+    assert parts[0].media == dataclasses.replace(IMAGE, caption="word " * 2000) and len(parts) > 2
+    assert sum(part.payload.get("text", "").count("word") for part in parts) == 2000
+
+
+# --- sending --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_an_accepted_message_is_one_request(name: str, http: AiohttpHttp, server: MisbehavingServer) -> None:
+    server.behave(CASES[name].accepted)
+    assert await send(name, http, server.base_url) == Accepted(CASES[name].provider_id)
+    assert len(server.seen) == 1
+    assert BODY_CANARY in server.seen[0].body.decode()
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_the_same_key_makes_the_same_request(name: str, http: AiohttpHttp, server: MisbehavingServer) -> None:
+    server.behave(CASES[name].accepted)
+    for _ in range(2):
+        await send(name, http, server.base_url)
+    first, second = server.seen
+    assert (first.target, first.body) == (second.target, second.body)
+    if PROVIDERS[name].spec.dedupe != "none":
+        assert KEY in first.target + str(first.headers) + first.body.decode(), "a look-up needs our id on the provider's side"
+
+
+@pytest.mark.parametrize(("name", "documented"), ERRORS)
+async def test_every_documented_error_has_its_reason(
+    name: str, documented: Documented, http: AiohttpHttp, server: MisbehavingServer
+) -> None:
+    server.behave(documented.behaviour)
+    result = await send(name, http, server.base_url)
+    assert isinstance(result, documented.outcome), result
+    assert not isinstance(result, Accepted) and result.reason is documented.reason
+    assert result.code and BODY_CANARY not in result.code
+    if isinstance(result, Deferred):
+        assert (result.after, result.readdress) == (documented.after, documented.readdress)
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_row_of_the_error_table_is_among_the_documented(name: str) -> None:
+    """Each row of CODES decides at least one documented error: take it away, and a test above fails."""
+    module = __import__(f"heliograph.providers.{'sunshine_outbound' if name == 'sunshine' else name}", fromlist=["CODES"])
+    rows = module.CODES
+    reasons = set(rows.values()) if isinstance(rows, dict) else {row[-1] for row in rows}
+    assert reasons <= {each.reason for each in CASES[name].errors}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("number", [500, 502, 503, 504, 520])
+async def test_a_server_error_is_ambiguous(name: str, number: int, http: AiohttpHttp, server: MisbehavingServer) -> None:
+    for body in (b"", b"<html>", b'{"errors":[{"code":"unauthorized"}],"ok":false}'):
+        server.behave(answer(number, body, {"Retry-After": "5"}))
+        result = await send(name, http, server.base_url)
+        assert isinstance(result, Unknown) and result.reason is Reason.PROVIDER_DOWN
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        *(misbehaving.close, misbehaving.reset, misbehaving.truncated, misbehaving.not_http, misbehaving.hang),
+        *(answer(200, each) for each in (b"", b"null", b"[]", b"<html>ok</html>", b"\xff\xfe", b'{"ok":1,"messages":{}}', b"{}", b"7")),
+        *(answer(200, b"[" * 60_000), answer(200, b"x" * 1_100_000)),
+    ],
+)
+async def test_no_usable_answer_is_unknown(name: str, behaviour: Any, http: AiohttpHttp, server: MisbehavingServer) -> None:
+    server.behave(behaviour)
+    result = await send(name, Impatient(http), server.base_url)
+    assert isinstance(result, Unknown) and result.reason is Reason.NO_ANSWER, result
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_lost_reused_connection_is_unknown_and_one_request(name: str, http: AiohttpHttp, server: MisbehavingServer) -> None:
+    server.behave(CASES[name].accepted, misbehaving.close)
+    await send(name, http, server.base_url)
+    assert isinstance(await send(name, http, server.base_url), Unknown)
+    assert len(server.seen) == 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_what_never_left_is_deferred(name: str, http: AiohttpHttp) -> None:
+    refused = await send(name, http, misbehaving.refused_url())
+    assert isinstance(refused, Deferred) and refused.reason is Reason.PROVIDER_DOWN
+    unknown = await send(name, http, "http://no-such-host.invalid")
+    assert isinstance(unknown, Deferred) and unknown.reason is Reason.NETWORK
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_file_without_its_bytes_is_a_bug_that_shows(name: str, http: AiohttpHttp, server: MisbehavingServer) -> None:
+    provider = CASES[name].build(name, http, server.base_url)
+    with pytest.raises(ValueError, match="needs its bytes"):
+        await provider.send(CASES[name].to, provider.render([IMAGE])[0], KEY)
+
+
+# --- credentials ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_check_names_whose_credentials_they_are(name: str, http: AiohttpHttp, server: MisbehavingServer) -> None:
+    server.behave(CASES[name].valid)
+    assert await CASES[name].build(name, http, server.base_url).check() == Valid(CASES[name].identity)
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_refused_credentials_are_invalid_for_check_too(name: str, http: AiohttpHttp, server: MisbehavingServer) -> None:
+    for documented in CASES[name].errors:
+        if documented.reason is Reason.BAD_CREDENTIALS:
+            server.behave(documented.behaviour)
+            result = await CASES[name].build(name, http, server.base_url).check()
+            assert isinstance(result, Invalid) and result.reason is Reason.BAD_CREDENTIALS, documented.name
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        *(answer(500), answer(503, b"{}"), answer(429, b"", {"Retry-After": "1"}), answer(200, b""), answer(200, b"[]"), answer(302)),
+        *(misbehaving.close, misbehaving.truncated, misbehaving.hang),
+    ],
+)
+async def test_silence_and_trouble_say_nothing_about_credentials(
+    name: str, behaviour: Any, http: AiohttpHttp, server: MisbehavingServer
+) -> None:
+    server.behave(behaviour)
+    result = await CASES[name].build(name, Impatient(http), server.base_url).check()
+    assert isinstance(result, Inconclusive), result
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_an_unreachable_provider_says_nothing_about_credentials(name: str, http: AiohttpHttp) -> None:
+    assert isinstance(await CASES[name].build(name, http, misbehaving.refused_url()).check(), Inconclusive)
+
+
+# --- secrets ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_no_secret_and_no_text_comes_out(
+    name: str, http: AiohttpHttp, server: MisbehavingServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    provider = CASES[name].build(name, http, server.base_url)
+    shown = [repr(provider), str(provider), repr(PROVIDERS[name].spec)]
+    for kind, support in provider.spec.content.items():
+        if support is not Support.REFUSED:
+            shown += [repr(part) for part in provider.render([SAMPLES[kind]]) if part.media is None]
+    behaviours = [CASES[name].accepted, *(each.behaviour for each in CASES[name].errors), misbehaving.close, misbehaving.truncated]
+    for behaviour in behaviours:
+        server.behave(behaviour)
+        shown += [repr(await send(name, http, server.base_url)), repr(await provider.check())]
+    shown += [repr(await send(name, http, misbehaving.refused_url()))]
+    try:
+        provider.verify(CASES[name].signed(BODY_CANARY.encode(), f"{CANARY}-guess"))
+    except BadSignature as error:
+        shown += ["".join(traceback.format_exception(error)).replace("signed(BODY_CANARY", ""), repr(error)]
+    request = CASES[name].signed(BODY_CANARY.encode(), f"{CANARY}-old")
+    shown += [repr(request), *(repr(fact) for fact in provider.parse(request)), caplog.text]
+    for _, path in HOOKS:
+        body = path.read_text(encoding="utf-8").replace("parcel", BODY_CANARY)
+        shown += [repr(fact) for fact in parse(name, json.dumps(json.loads(body)["body"]).encode())]
+    leaks = [each for each in shown if CANARY in each or BODY_CANARY in each]
+    assert leaks == []
+
+
+def test_a_case_is_needed_for_every_registered_provider() -> None:
+    assert set(CASES) == set(PROVIDERS) and all(isinstance(each, Case) for each in CASES.values())
