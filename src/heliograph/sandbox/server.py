@@ -163,6 +163,7 @@ async def _set_doors(sandbox: Sandbox, doors: Mapping[str, _Listener]) -> None:
 
 # --- answering --------------------------------------------------------------------------------
 
+
 def _service_app(sandbox: Sandbox) -> web.Application:
     async def serve(request: web.Request) -> web.StreamResponse:
         return await _carry_out(sandbox, sandbox.handle(await _read(request)), request)
@@ -288,7 +289,7 @@ async def _stream(sandbox: Sandbox, request: web.Request, news: pages.News) -> w
             if fresh != shown:
                 shown = fresh
                 await stream.write(f"data: {fresh}\n\n".encode())
-            elif seen == sandbox.revision and not await changed(sandbox, _sleep, 10.0):
+            elif seen == sandbox.revision and not await changed(sandbox, _sleep, 3.0):
                 await stream.write(b": still here\n\n")
             # Many changes at once are shown as one.
             await _sleep(0.05)

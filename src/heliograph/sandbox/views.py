@@ -39,10 +39,10 @@ def phone(sandbox: Sandbox, service: str, conversation: str) -> Json:
 
 
 def _sunshine_phone(contacts: SunshineContacts, conversation: str, now: int) -> Json:
-    _, place, user, client = contacts.find(conversation)
+    app, place, user, client = contacts.find(conversation)
     read_until = place.business_last_read
     return {
-        "service": "sunshine", "conversation": place.id, "name": user.name, "channel": client.type,
+        "service": "sunshine", "conversation": place.id, "name": user.name, "desk": app.name, "channel": client.type,
         "blocked": client.state == "blocked", "typing": place.typing_until > now, "total": len(place.messages),
         "messages": [_sunshine_message(m, read_until) for m in place.messages[-LATEST:] if not m.silent and not m.refused],
     }  # fmt: skip
@@ -85,7 +85,7 @@ def _sunshine_parts(content: Json) -> Json:
 def _telegram_phone(contacts: TelegramContacts, conversation: str, now: int) -> Json:
     bot, chat = contacts.find(conversation)
     return {
-        "service": "telegram", "conversation": str(chat.id), "name": chat.first_name, "channel": bot.name,
+        "service": "telegram", "conversation": str(chat.id), "name": chat.first_name, "desk": bot.name, "channel": "telegram",
         "blocked": bool(chat.refusal), "typing": chat.typing_until > now, "total": len(chat.messages),
         "messages": [_telegram_message(bot, m) for m in chat.messages[-LATEST:]],
     }  # fmt: skip
@@ -96,7 +96,7 @@ def _telegram_message(bot: Bot, message: ChatMessage) -> Json:
     kind = next(iter(content), "text")
     shown: Json = {
         "id": str(message.id), "at": message.date, "mine": not message.from_bot, "kind": kind, "edited": message.edited,
-        "sender": bot.name if message.from_bot else "", "text": str(content.get("text") or content.get("caption") or ""),
+        "sender": "", "text": str(content.get("text") or content.get("caption") or ""),
         "ticks": "taken" if not message.from_bot else "", "new": message.from_bot and not message.read,
     }  # fmt: skip
     value: Any = content.get(kind)
