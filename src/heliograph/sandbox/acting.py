@@ -120,9 +120,7 @@ _ACTIONS: dict[str, dict[str, _Act]] = {
         "text": lambda s, c, b, r: {"id": str(s.telegram.contacts.text(c, _text(b, "text")).id)},
         "content": _telegram_any,
         "file": _telegram_file,
-        "location": lambda s, c, b, r: {
-            "id": str(s.telegram.contacts.location(c, _number(b, "latitude"), _number(b, "longitude")).id)
-        },
+        "location": lambda s, c, b, r: {"id": str(s.telegram.contacts.location(c, _number(b, "latitude"), _number(b, "longitude")).id)},
         "sticker": lambda s, c, b, r: {"id": str(s.telegram.contacts.sticker(c, _text(b, "emoji")).id)},
         "contact": lambda s, c, b, r: {"id": str(s.telegram.contacts.share_contact(c, _text(b, "phone"), _text(b, "name")).id)},
         "edit": _telegram_edit,

@@ -87,4 +87,3 @@ def _whole(response: Response, max_bytes: int) -> HttpResponse:
     if len(response.body) > max_bytes:
         raise MaybeSent("too_large")
     return HttpResponse(response.code, response.headers, response.body)
-

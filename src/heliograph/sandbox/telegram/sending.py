@@ -32,7 +32,7 @@ def send_location(center: Center, bot: Bot, params: Params) -> Response:
 
 
 def send_chat_action(center: Center, bot: Bot, params: Params) -> Response:
-    """"typing..." for five seconds."""
+    """ "typing..." for five seconds."""
     if not params.given("action"):
         raise Problem(400, "Bad Request: wrong parameter action in request")
     center.chat(bot, params).typing_until = center.now() + 5 * SECOND
@@ -92,9 +92,7 @@ def _finish(center: Center, bot: Bot, params: Params, content: Json, text: str) 
         if quoted:
             content = {**content, "reply_to_message": bot.message_json(chat, quoted)}
     message = center.append(bot, chat, content, from_bot=True)
-    center.tally.take(
-        at=message.date, service="telegram", conversation=str(chat.id), message_id=str(message.id), text=text, metadata=None
-    )
+    center.tally.take(at=message.date, service="telegram", conversation=str(chat.id), message_id=str(message.id), text=text, metadata=None)
     return done(bot.message_json(chat, message))
 
 

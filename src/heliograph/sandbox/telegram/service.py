@@ -67,9 +67,7 @@ class Telegram:
         strike = self._faults.strike("telegram", name, group, str(bot.id))
         if name == "getUpdates" and not (strike.before or strike.after or strike.late):
             return _noted(arrival, _polled(self.center, bot, request))
-        return _noted(
-            arrival, carry_out(strike, self.center.now, _refuse, lambda: self._take(request, bot, rest, method, arrival))
-        )
+        return _noted(arrival, carry_out(strike, self.center.now, _refuse, lambda: self._take(request, bot, rest, method, arrival)))
 
     def _take(self, request: Request, bot: Bot, rest: str, method: _Method | None, arrival: Arrival) -> Response:
         if arrival.group == "media":
