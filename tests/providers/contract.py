@@ -1,14 +1,12 @@
-"""What a provider must bring to be put under the contract, and how the contract finds every provider."""
+"""What a provider must bring to be put under the contract."""
 
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from heliograph.domain.reasons import Reason
 from heliograph.ports.http import Http
-from heliograph.ports.provider import Address, Inbound, Provider, RawRequest, SendResult
+from heliograph.ports.provider import Address, Provider, RawRequest, SendResult
 from heliograph.providers.registry import PROVIDERS
 from tests.providers.misbehaving import Behaviour
 
@@ -59,26 +57,3 @@ class Case:
     def build(self, name: str, http: Http, server: str) -> Provider:
         """The provider, pointed at a server."""
         return PROVIDERS[name]({**self.config, "base_url": self.base_url(server)}, http)
-
-
-def case(name: str) -> Case:
-    """The case of a registered provider. A provider without one fails here, so that none escapes."""
-    found = importlib.import_module(f"tests.providers.cases_{name}").CASE
-    assert isinstance(found, Case)
-    return found
-
-
-CASES: dict[str, Case] = {name: case(name) for name in PROVIDERS}
-HOOKS: list[tuple[str, Path]] = [
-    (name, path) for name in PROVIDERS for path in sorted((Path(__file__).parent / name / "hooks").glob("*.json"))
-]
-
-
-def offline(name: str) -> Provider:
-    """The provider with no network at all: what it does offline is pure."""
-    return PROVIDERS[name]({**CASES[name].config}, None)
-
-
-def parse(name: str, body: bytes) -> list[Inbound]:
-    """The facts of a webhook call with this body."""
-    return offline(name).parse(CASES[name].signed(body, CASES[name].webhook_secrets[0]))

@@ -27,9 +27,10 @@ from heliograph.ports.provider import (
 from heliograph.providers.http import AiohttpHttp
 from heliograph.providers.registry import PROVIDERS
 from tests.providers import misbehaving
-from tests.providers.contract import BODY_CANARY, CANARY, CASES, HOOKS, KEY, Case, Documented, offline, parse
+from tests.providers.contract import BODY_CANARY, CANARY, KEY, Case, Documented
 from tests.providers.misbehaving import MisbehavingServer, answer
 from tests.providers.normal_form import plain
+from tests.providers.under_contract import CASES, HOOKS, offline, parse
 
 NAMES = sorted(PROVIDERS)
 ERRORS = [pytest.param(name, each, id=f"{name}-{each.name}") for name in NAMES for each in CASES[name].errors]

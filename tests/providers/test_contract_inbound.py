@@ -10,8 +10,9 @@ from hypothesis import given, settings, strategies as st
 from heliograph.domain.content import Text
 from heliograph.ports.provider import BadSignature, Ignored, Inbound, InboundMessage, RawRequest
 from heliograph.providers.registry import PROVIDERS
-from tests.providers.contract import CANARY, CASES, HOOKS, offline, parse
+from tests.providers.contract import CANARY
 from tests.providers.normal_form import plain
+from tests.providers.under_contract import CASES, HOOKS, offline, parse
 
 NAMES = sorted(PROVIDERS)
 
