@@ -82,7 +82,7 @@ CASE = Case(
     accepted=answer(201, {"messages": [posted()]}),
     provider_id=MESSAGE,
     valid=answer(200, {"app": {"id": APP, "displayName": "Shop", "subdomain": "shop", "settings": {}, "metadata": {}}}),
-    identity=f"app:{APP}@shop",
+    identity=f"app:{APP}",
     errors=(
         error(400, "bad_request", Refused, Reason.BAD_REQUEST),
         error(400, "bad_request", Refused, Reason.TOO_LARGE, "text exceeds 4096 characters"),

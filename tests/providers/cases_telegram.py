@@ -72,6 +72,7 @@ CASE = Case(
         error(403, "Forbidden: bot is not a member of the channel chat", Refused, Reason.CONVERSATION_CLOSED),
         error(403, "Forbidden: not enough rights", Refused, Reason.CONVERSATION_CLOSED),
         error(403, "Forbidden: the group chat was deleted", Refused, Reason.CONVERSATION_CLOSED),
+        error(404, "Not Found: method not found", Refused, Reason.BAD_REQUEST),
         error(404, "Not Found", Refused, Reason.BAD_CREDENTIALS),
         error(409, "Conflict: terminated by other getUpdates request", Refused, Reason.NOT_PERMITTED),
         error(413, "Request Entity Too Large", Refused, Reason.TOO_LARGE),

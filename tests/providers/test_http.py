@@ -2,11 +2,18 @@
 
 import asyncio
 import socket
+import ssl
 import traceback
 from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
 
 import aiohttp
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from heliograph.ports.http import Http, HttpFile, MaybeSent, NotSent
 from heliograph.providers.addresses import guarded_socket_factory, is_public
@@ -139,6 +146,32 @@ async def test_plain_http_on_a_tls_address_is_not_sent(http: AiohttpHttp, server
     server.behave(misbehaving.close)
     with pytest.raises(NotSent):
         await call(http, server.base_url.replace("http:", "https:"))
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_not_sent(http: AiohttpHttp, tmp_path: Path) -> None:
+    arrived = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        arrived.append(await reader.read(1))
+        writer.close()
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(self_signed(tmp_path))
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as tls:
+        with pytest.raises(NotSent, match="tls"):
+            await call(http, f"https://127.0.0.1:{tls.sockets[0].getsockname()[1]}")
+    assert not any(arrived)
+
+
+def self_signed(folder: Path) -> Path:
+    """A key and a certificate for it that no authority has signed."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, datetime(2020, 1, 1), datetime(2120, 1, 1))
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = folder / "server.pem"
+    path.write_bytes(private + builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    return path
 
 
 async def test_a_connection_that_never_stands_is_not_sent(http: AiohttpHttp) -> None:

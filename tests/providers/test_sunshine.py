@@ -253,7 +253,7 @@ async def test_an_app_key_of_another_app_is_the_wrong_identity(sunshine: Sunshin
             Invalid(Reason.NOT_PERMITTED, "forbidden", "forbidden"),
             [APP, "conversations"],
         ),
-        ("act_1", [CASE.valid], Valid(f"app:{APP}@shop"), [APP]),
+        ("act_1", [CASE.valid], Valid(f"app:{APP}"), [APP]),
         ("int_1", [error(403, "forbidden"), answer(500)], Inconclusive(Reason.PROVIDER_DOWN, "500"), ["webhooks", "conversations"]),
     ],
 )

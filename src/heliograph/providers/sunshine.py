@@ -172,8 +172,8 @@ class Sunshine:
             return Inconclusive(Reason.NO_ANSWER, code="200_without_app")
         if app_id != self._app_id:
             return Invalid(Reason.WRONG_IDENTITY, code="other_app")
-        subdomain = text(app.get("subdomain"))
-        return Valid(f"app:{app_id}@{subdomain}" if subdomain else f"app:{app_id}")
+        # The app's id alone: not every kind of key may read more, and another key of the same app is the same identity.
+        return Valid(f"app:{app_id}")
 
     # --- asking back ----------------------------------------------------------------------------
 

@@ -83,6 +83,7 @@ CODES: tuple[tuple[int, str, Reason], ...] = (
     (403, "not enough rights", Reason.CONVERSATION_CLOSED),
     (403, "chat was deleted", Reason.CONVERSATION_CLOSED),
     (403, "", Reason.BLOCKED),
+    (404, "method not found", Reason.BAD_REQUEST),
     # A token that is no token at all is answered as an unknown path.
     (404, "", Reason.BAD_CREDENTIALS),
     # Webhook and polling at once, or two that poll: only for getUpdates.
@@ -148,10 +149,9 @@ class Telegram:
 
     def render(self, contents: Sequence[Content]) -> list[Part]:
         """Split one comment into messages, without any markup: a stray asterisk must not cost a reply. Raises Unsupported."""
-        parts = [part for content in contents for part in _parts(content)]
-        if not parts:
-            raise Unsupported("there is nothing to send")
-        return parts
+        if parts := [part for content in contents for part in _parts(content)]:
+            return parts
+        raise Unsupported("there is nothing to send")
 
     async def send(self, to: Address, part: Part, key: str) -> SendResult:
         """Send one message. Telegram has no place for `key`."""
