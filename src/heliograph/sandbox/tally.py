@@ -75,6 +75,7 @@ class Tally:
         self._changed = changed
         self._taken: dict[Place, list[Taken]] = {}
         self._written: dict[Place, list[Written]] = {}
+        self._keys: set[tuple[Place, str]] = set()
         self._moved: dict[Place, Place] = {}
         self._cache: dict[Place, Counts] = {}
         self._sequence = 0
@@ -98,8 +99,10 @@ class Tally:
             raise BadReport("a written reply needs a key or a text")
         place = self._place(service, conversation)
         replies = self._written.setdefault(place, [])
-        if key and any(w.key == key for w in replies):
+        if key and (place, key) in self._keys:
             return
+        if key:
+            self._keys.add((place, key))
         replies.append(Written(order if order is not None else float(len(replies) + 1), key, text))
         self._cache.pop(place, None)
         self._changed()
@@ -131,6 +134,7 @@ class Tally:
         self._moved[(service, old)] = target
         self._taken[target] = sorted([*self._taken.get(target, []), *self._taken.pop(source, [])], key=lambda t: t.sequence)
         self._written[target] = [*self._written.get(target, []), *self._written.pop(source, [])]
+        self._keys |= {(target, key) for place, key in self._keys if place == source}
         self._cache.pop(source, None)
         self._cache.pop(target, None)
         self._changed()
@@ -161,6 +165,7 @@ class Tally:
         """Forget everything."""
         self._taken.clear()
         self._written.clear()
+        self._keys.clear()
         self._moved.clear()
         self._cache.clear()
         self.final = False

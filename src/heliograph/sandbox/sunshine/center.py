@@ -66,16 +66,22 @@ class Call:
             raise Problem(400, "bad_request", "The body must be a JSON object")
         return body
 
+    def packed(self, name: str) -> dict[str, str]:
+        """A query parameter that the official Python client sends as one JSON object; empty if it is missing."""
+        if name not in self.request.query:
+            return {}
+        try:
+            value = json.loads(self.request.query[name])
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, dict):
+            raise Problem(400, "bad_request", f"Invalid {name} query parameters")
+        return {n: str(v) for n, v in value.items() if v is not None}
+
     def page(self) -> dict[str, str]:
-        """Cursor parameters, as `page[before]=` or, as the official Python client sends them, as one JSON object in `page`."""
+        """Cursor parameters, as `page[before]=` or packed. Raises Problem if there are two cursors."""
         found = {n: self.request.query[f"page[{n}]"] for n in ("before", "after", "size") if f"page[{n}]" in self.request.query}
-        if "page" in self.request.query:
-            try:
-                packed = json.loads(self.request.query["page"].replace("'", '"'))
-            except ValueError:
-                raise Problem(400, "bad_request", "Invalid page query parameters") from None
-            if isinstance(packed, dict):
-                found |= {n: str(v) for n, v in packed.items() if v is not None}
+        found |= self.packed("page")
         if "before" in found and "after" in found:
             raise Problem(400, "bad_request", "Invalid page query parameters")
         return found

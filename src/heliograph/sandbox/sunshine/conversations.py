@@ -44,21 +44,13 @@ def _participant(center: Center, call: Call, person: Json) -> User:
 
 def _list_conversations(center: Center, call: Call) -> Response:
     given = {n: call.request.query[f"filter[{n}]"] for n in ("userId", "userExternalId") if f"filter[{n}]" in call.request.query}
-    if "filter" in call.request.query:
-        given |= _packed_filter(call)
-    if len(given) != 1:
+    given |= call.packed("filter")
+    if len(given) != 1 or not given.keys() <= {"userId", "userExternalId"}:
         raise Problem(400, "bad_request", "One of filter[userId] or filter[userExternalId] is required, but not both")
     user = center.user(call.app, next(iter(given.values())))
     found = [call.app.conversation_json(call.app.conversations[i]) for i in call.app.by_user.get(user.id, [])]
     page = page_of(found, call.page(), call.request.origin + call.request.path)
     return answer(200, {"conversations": page.pop("items"), **page})
-
-
-def _packed_filter(call: Call) -> dict[str, str]:
-    # The official Python client sends `filter` as one JSON object, as it does with `page`.
-    packed = Call(call.request, call.key, call.args, call.app_or_none)
-    packed.request = type(call.request)("GET", "", body=call.request.query["filter"].replace("'", '"').encode())
-    return {n: str(v) for n, v in packed.json().items() if v is not None and n in ("userId", "userExternalId")}
 
 
 def _get_conversation(center: Center, call: Call) -> Response:

@@ -65,7 +65,7 @@ class Telegram:
         if isinstance(bot, Response):
             return _noted(arrival, Reply(bot))
         strike = self._faults.strike("telegram", name, group, str(bot.id))
-        if name == "getUpdates" and not (strike.before or strike.after or strike.late):
+        if name == "getUpdates" and not (strike.before or strike.after or strike.late or strike.delay):
             return _noted(arrival, _polled(self.center, bot, request))
         return _noted(arrival, carry_out(strike, self.center.now, _refuse, lambda: self._take(request, bot, rest, method, arrival)))
 
