@@ -1,0 +1,99 @@
+-- The writes of many acts at once: every parameter that is an array holds one value per row, in the order of the acts.
+
+-- name: lanes_lock
+-- In the order of their keys, so that two batches never wait for each other.
+SELECT l.account, l.id, l.owner, l.fence, l.tail
+FROM lane l JOIN unnest(:accounts::text[], :ids::text[]) AS w (account, id) ON l.account = w.account AND l.id = w.id
+ORDER BY l.account, l.id FOR NO KEY UPDATE OF l
+
+-- name: lanes_create
+INSERT INTO lane (account, id, channel, tail, head, ready_at, not_before, blocked, owner, lease_until, fence)
+SELECT account, id, channel, 0, NULL, 0, 0, 0, '', 0, 0
+FROM unnest(:accounts::text[], :ids::text[], :channels::text[]) AS w (account, id, channel) ORDER BY account, id
+ON CONFLICT (account, id) DO NOTHING
+
+-- name: lanes_tail
+UPDATE lane l SET tail = w.tail FROM unnest(:accounts::text[], :ids::text[], :tails::bigint[]) AS w (account, id, tail)
+WHERE l.account = w.account AND l.id = w.id
+
+-- name: lanes_release
+UPDATE lane l SET owner = '', lease_until = 0, not_before = w.not_before
+FROM unnest(:accounts::text[], :ids::text[], :not_before::bigint[]) AS w (account, id, not_before)
+WHERE l.account = w.account AND l.id = w.id
+
+-- name: lanes_refresh
+UPDATE lane l SET head = h.seq, blocked = coalesce(h.blocked, 0), ready_at = coalesce(greatest(h.ready_at, l.not_before), 0)
+FROM unnest(:accounts::text[], :ids::text[]) AS w (account, id)
+LEFT JOIN LATERAL (SELECT d.seq, (d.state IN ('unknown', 'asking'))::int AS blocked, d.ready_at FROM delivery d
+  WHERE d.account = w.account AND d.lane = w.id AND d.state IN ('queued', 'sending', 'unknown', 'asking')
+  ORDER BY d.seq LIMIT 1) AS h ON true
+WHERE l.account = w.account AND l.id = w.id
+
+-- name: delivery_versions
+SELECT d.account, d.id, d.version
+FROM delivery d JOIN unnest(:accounts::text[], :ids::text[]) AS w (account, id) ON d.account = w.account AND d.id = w.id
+
+-- name: health_versions
+SELECT h.account, h.kind, h.subject, h.version FROM health h
+JOIN unnest(:accounts::text[], :kinds::text[], :subjects::text[]) AS w (account, kind, subject)
+  ON h.account = w.account AND h.kind = w.kind AND h.subject = w.subject
+ORDER BY h.account, h.kind, h.subject FOR NO KEY UPDATE OF h
+
+-- name: seen_already
+SELECT s.account, s.channel, s.event_id FROM seen s
+JOIN unnest(:accounts::text[], :channels::text[], :ids::text[]) AS w (account, channel, event_id)
+  ON s.account = w.account AND s.channel = w.channel AND s.event_id = w.event_id
+
+-- name: answered_already
+SELECT a.account, a.key FROM answer a
+JOIN unnest(:accounts::text[], :keys::text[]) AS w (account, key) ON a.account = w.account AND a.key = w.key
+
+-- name: ticket_numbers
+-- The account's row is the counter: it is locked until the commit, so that no number is lost or given twice.
+WITH w AS (SELECT a.id, w.wanted FROM account a JOIN unnest(:accounts::text[], :wanted::bigint[]) AS w (id, wanted) ON w.id = a.id
+  ORDER BY a.id FOR NO KEY UPDATE OF a)
+UPDATE account a SET next_number = a.next_number + w.wanted FROM w WHERE a.id = w.id RETURNING a.id, a.next_number - w.wanted
+
+-- name: events_add
+INSERT INTO event (account, stream, stream_id, subject, position, kind, version, recorded_at, occurred_at, actor, channel, credential,
+  release, attempt, reason, data)
+SELECT account, stream, stream_id, subject, position, kind, version, recorded_at, occurred_at, actor, channel, credential,
+  release, attempt, reason, data
+FROM unnest(:account::text[], :stream::text[], :stream_id::text[], :subject::text[], :position::bigint[], :kind::text[], :version::bigint[],
+  :recorded_at::bigint[], :occurred_at::bigint[], :actor::text[], :channel::text[], :credential::text[], :release::text[],
+  :attempt::int[], :reason::text[], :data::text[]) WITH ORDINALITY
+  AS w (account, stream, stream_id, subject, position, kind, version, recorded_at, occurred_at, actor, channel, credential,
+  release, attempt, reason, data, n)
+ORDER BY n
+
+-- name: deliveries_add
+INSERT INTO delivery (account, id, ticket, comment, channel, lane, seq, part, parts, state, reason, code, question, attempt, attempt_open,
+  spent, epoch, returned, rank, provider_id, ready_at, settle_at, queued_at, started_at, accepted_at, version)
+SELECT * FROM unnest(:account::text[], :id::text[], :ticket::text[], :comment::text[], :channel::text[], :lane::text[], :seq::bigint[],
+  :part::int[], :parts::int[], :state::text[], :reason::text[], :code::text[], :question::text[], :attempt::int[], :attempt_open::int[],
+  :spent::int[], :epoch::int[], :returned::int[], :rank::int[], :provider_id::text[], :ready_at::bigint[], :settle_at::bigint[],
+  :queued_at::bigint[], :started_at::bigint[], :accepted_at::bigint[], :version::bigint[])
+
+-- name: deliveries_set
+UPDATE delivery d SET state = w.state, reason = w.reason, code = w.code, question = w.question, attempt = w.attempt,
+  attempt_open = w.attempt_open, spent = w.spent, epoch = w.epoch, returned = w.returned, rank = w.rank, provider_id = w.provider_id,
+  ready_at = w.ready_at, settle_at = w.settle_at, started_at = w.started_at, accepted_at = w.accepted_at, version = w.version
+FROM unnest(:account::text[], :id::text[], :before::bigint[], :state::text[], :reason::text[], :code::text[], :question::text[],
+  :attempt::int[], :attempt_open::int[], :spent::int[], :epoch::int[], :returned::int[], :rank::int[], :provider_id::text[],
+  :ready_at::bigint[], :settle_at::bigint[], :started_at::bigint[], :accepted_at::bigint[], :version::bigint[])
+  AS w (account, id, before, state, reason, code, question, attempt, attempt_open, spent, epoch, returned, rank, provider_id, ready_at,
+  settle_at, started_at, accepted_at, version)
+WHERE d.account = w.account AND d.id = w.id AND d.version = w.before
+
+-- name: healths_set
+INSERT INTO health AS h (account, kind, subject, condition, reason, code, operation, held_since, interval, trial_at, version)
+VALUES (:account, :kind, :subject, :condition, :reason, :code, :operation, :held_since, :interval, :trial_at, :version)
+ON CONFLICT (account, kind, subject) DO UPDATE SET condition = excluded.condition, reason = excluded.reason, code = excluded.code,
+  operation = excluded.operation, held_since = excluded.held_since, interval = excluded.interval, trial_at = excluded.trial_at,
+  version = excluded.version
+WHERE h.version = :before
+RETURNING 1
+
+-- name: health_schedule
+UPDATE health SET interval = :interval, trial_at = :trial_at
+WHERE account = :account AND kind = :kind AND subject = :subject AND condition = 'held'

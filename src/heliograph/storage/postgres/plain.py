@@ -1,0 +1,55 @@
+"""In which order the plain rows of many acts are written, so that each act's own order and every foreign key holds."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from heliograph.ports import rows
+
+#: Parents before children, inserts before updates of the same table.
+ORDER: tuple[type[NamedTuple], ...] = (
+    rows.Account, rows.Agent, rows.Token, rows.RevokeToken, rows.Credential, rows.PinIdentity, rows.Channel, rows.Throttle, rows.Contact,
+    rows.Handle, rows.BlockHandle, rows.Readdress, rows.RemoveConversation, rows.Conversation, rows.SetControl, rows.Ticket,
+    rows.SetTicketState, rows.Comment, rows.TouchTicket, rows.HeardFrom, rows.DropOrphan, rows.Orphan,
+    rows.Body, rows.Seen, rows.Answer, rows.Cursor, rows.File,
+)  # fmt: skip
+RANK = {cls: rank for rank, cls in enumerate(ORDER)}
+#: Nothing else in an act refers to these rows: they may be written whenever it suits.
+ANY_TIME = frozenset({rows.Body, rows.Seen, rows.Answer, rows.Cursor, rows.File})
+#: Which table a class writes to, where it is not called after it.
+TABLE: dict[type[NamedTuple], type[NamedTuple]] = {
+    rows.RevokeToken: rows.Token, rows.PinIdentity: rows.Credential, rows.Throttle: rows.Channel, rows.BlockHandle: rows.Handle,
+    rows.Readdress: rows.Conversation, rows.RemoveConversation: rows.Conversation, rows.SetControl: rows.Conversation,
+    rows.HeardFrom: rows.Conversation, rows.SetTicketState: rows.Ticket, rows.TouchTicket: rows.Ticket, rows.DropOrphan: rows.Orphan,
+}  # fmt: skip
+#: Leading fields that are the key, where they are not two.
+KEY = {rows.Account: 1, rows.Handle: 3, rows.BlockHandle: 3, rows.Orphan: 3, rows.DropOrphan: 3, rows.Seen: 3}
+
+
+def row_written(put: NamedTuple) -> tuple[object, ...]:
+    """Which row a put writes: table and key."""
+    cls = type(put)
+    return (TABLE.get(cls, cls), *put[: KEY.get(cls, 2)])
+
+
+def waves(acts: Iterable[list[NamedTuple]]) -> list[dict[type[NamedTuple], list[NamedTuple]]]:
+    """Group the puts of acts by class: wave after wave, and in each wave by the order of classes. Nearly always one wave."""
+    found: list[dict[type[NamedTuple], list[NamedTuple]]] = []
+    for puts in acts:
+        wave = 0
+        last = -1
+        for put in puts:
+            cls = type(put)
+            if cls in ANY_TIME:
+                _into(found, 0, put)
+                continue
+            if RANK[cls] < last:
+                wave += 1
+            last = RANK[cls]
+            _into(found, wave, put)
+    return [{cls: wave[cls] for cls in ORDER if cls in wave} for wave in found]
+
+
+def _into(found: list[dict[type[NamedTuple], list[NamedTuple]]], wave: int, put: NamedTuple) -> None:
+    while len(found) <= wave:
+        found.append({})
+    found[wave].setdefault(type(put), []).append(put)
