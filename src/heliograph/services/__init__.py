@@ -1,1 +1,1 @@
-"""The use cases: what people and providers can make happen."""
+"""The use cases, one verb a file. Everything outside comes in as a port."""

@@ -1,1 +1,1 @@
-"""The stores: ledger, lanes and bodies on SQLite and PostgreSQL."""
+"""Two engines behind one port: SQLite for one process, PostgreSQL for more."""

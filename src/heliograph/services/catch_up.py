@@ -1,0 +1,86 @@
+"""After downtime: ask providers what we missed, and measure it. Also the plain polling of those that need no webhook."""
+
+from heliograph.domain.events import CaughtUp
+from heliograph.domain.outcomes import CheckResult
+from heliograph.domain.retry import SECOND
+from heliograph.ports import rows
+from heliograph.ports.provider import Address, PollFailed
+from heliograph.ports.runtime import SealBroken
+from heliograph.ports.store import Changes, Loose
+from heliograph.services.channels import Connected
+from heliograph.services.context import Context
+from heliograph.services.ingest import ingest
+
+#: Conversations in which the contact wrote within this time are asked about.
+RECENT = 30 * 24 * 3600 * SECOND
+#: Absence shorter than this is covered by the providers' own repeats.
+SHORT = 30 * SECOND
+#: Providers' clocks and ours differ; asking twice costs nothing, since everything is taken once.
+OVERLAP = 120 * SECOND
+
+
+async def catch_up(context: Context, channel: rows.Channel, *, force: bool = False) -> int | None:
+    """Ask about each recent conversation since the channel was last known to listen. Returns what was missed, None if not asked.
+
+    A provider without "history" cannot be asked. What the provider cannot answer now is asked again next time, since the
+    channel's mark only moves when everything was asked.
+    """
+    connected = await connect(context, channel)
+    if connected is None or "history" not in connected.spec.capabilities:
+        return None
+    mark = await context.store.cursor(channel.account, channel.id)
+    now = context.clock.now()
+    if mark is None or (now - mark.at < SHORT and not force):
+        return None
+    conversations = await context.store.conversations_since(channel.account, channel.id, mark.at - RECENT)
+    missed = 0
+    for conversation in conversations:
+        try:
+            items = await connected.provider.history(Address(conversation.address), mark.at - OVERLAP)
+        except PollFailed:
+            context.suspect(channel.account, channel.id)
+            return None
+        missed += await ingest(context, channel, items)
+    changes = Changes(channel.account, now)
+    changes.puts.append(rows.Cursor(channel.account, channel.id, "", now))
+    changes.loose.append(Loose("channel", channel.id, CaughtUp(len(conversations), missed), channel.id))
+    await context.store.commit(changes)
+    return missed
+
+
+async def mark_listening(context: Context, channel: rows.Channel) -> None:
+    """Note that the channel's webhook is being served now: downtime is measured from the last such mark."""
+    connected = await connect(context, channel)
+    if connected is not None and "history" in connected.spec.capabilities:
+        now = context.clock.now()
+        changes = Changes(channel.account, now)
+        changes.puts.append(rows.Cursor(channel.account, channel.id, "", now))
+        await context.store.commit(changes)
+
+
+async def poll(context: Context, channel: rows.Channel) -> CheckResult | int:
+    """One round of asking for news. Returns how many were new, or why asking failed."""
+    connected = await connect(context, channel)
+    if connected is None or "poll" not in connected.spec.capabilities:
+        return 0
+    mark = await context.store.cursor(channel.account, channel.id)
+    cursor = mark.cursor if mark is not None else ""
+    try:
+        items, after = await connected.provider.poll(cursor)
+    except PollFailed as failed:
+        context.suspect(channel.account, channel.id)
+        return failed.result
+    new = await ingest(context, channel, items)
+    if after != cursor:
+        changes = Changes(channel.account, context.clock.now())
+        changes.puts.append(rows.Cursor(channel.account, channel.id, after, changes.at))
+        await context.store.commit(changes)
+    return new
+
+
+async def connect(context: Context, channel: rows.Channel) -> Connected | None:
+    """The channel ready to use, or None where its secrets do not open."""
+    try:
+        return await context.channels.get(channel.account, channel.id)
+    except SealBroken:
+        return None

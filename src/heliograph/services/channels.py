@@ -1,0 +1,74 @@
+"""Configured providers: from a channel's row and its sealed secrets to something that can send."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from heliograph.domain.retry import SECOND
+from heliograph.ports import rows
+from heliograph.ports.provider import Provider, ProviderSpec
+from heliograph.ports.runtime import Vault
+from heliograph.ports.store import Store
+
+#: Builds a provider by name from its configuration. Raises KeyError for a name that nobody knows.
+Build = Callable[[str, Mapping[str, str]], Provider]
+
+
+class Connected(NamedTuple):
+    """A channel, ready to use, with the version of the credential that it uses."""
+
+    channel: rows.Channel
+    provider: Any
+    spec: ProviderSpec
+    credential: rows.Credential
+    #: Microseconds before absence in a look-up is proof.
+    settle: int
+
+    @property
+    def version(self) -> str:
+        """The credential version: `credential@fingerprint`."""
+        return f"{self.credential.id}@{self.credential.fingerprint}"
+
+
+def place(account: str, credential: str) -> str:
+    """What a sealed credential is bound to."""
+    return f"{account}|credential|{credential}"
+
+
+class Channels:
+    """Builds each channel's provider once per credential version."""
+
+    def __init__(self, store: Store, build: Build, vault: Vault) -> None:
+        self._store = store
+        self._build = build
+        self.vault = vault
+        self._known: dict[tuple[str, str], Connected] = {}
+
+    async def get(self, account: str, channel: str, *, fingerprint: str = "") -> Connected | None:
+        """The channel as configured now, or None. With `fingerprint`, a known one of that version is good enough.
+
+        Raises SealBroken where the master key is not the one that sealed the secrets.
+        """
+        known = self._known.get((account, channel))
+        if known is not None and fingerprint and known.credential.fingerprint == fingerprint:
+            return known
+        row = await self._store.channel(account, channel)
+        if row is None:
+            return None
+        credential = await self._store.credential(account, row.credential)
+        if credential is None:
+            return None
+        if known is not None and known.channel == row and known.credential == credential:
+            return known
+        secrets = self.vault.open(credential.sealed, place=place(account, credential.id))
+        config = {**msgspec.json.decode(row.config), **secrets}
+        provider = self._build(row.provider, config)
+        settle = float(config.get("settle_seconds") or provider.spec.settle)
+        connected = Connected(row, provider, provider.spec, credential, int(settle * SECOND))
+        self._known[(account, channel)] = connected
+        return connected
+
+    def forget(self, account: str, channel: str) -> None:
+        """Configuration changed: build it anew next time."""
+        self._known.pop((account, channel), None)

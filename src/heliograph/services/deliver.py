@@ -1,0 +1,196 @@
+"""Deliver one claimed message: one call, and its answer written down with all that follows from it."""
+
+import asyncio
+import contextlib
+
+from heliograph.domain import decide
+from heliograph.domain.delivery import Delivery
+from heliograph.domain.events import ControlRefused, ControlTaken
+from heliograph.domain.outcomes import Accepted, Deferred, Refused, SendResult, Unknown
+from heliograph.domain.reasons import REASONS, Effect, Reason
+from heliograph.domain.retry import SECOND
+from heliograph.ports import rows
+from heliograph.ports.provider import Address, Advance, Part
+from heliograph.ports.runtime import SealBroken
+from heliograph.ports.store import Changes, Claimed, Conflict, Fenced, Fold, Loose, Release, Unavailable
+from heliograph.services.channels import Connected
+from heliograph.services.context import ROUNDS, Context
+from heliograph.services.holds import Holds, hold, prove
+from heliograph.services.parts import load_part
+
+#: Reasons that make a probe worth while at once.
+SUSPICIOUS = frozenset({Reason.PROVIDER_DOWN, Reason.NETWORK, Reason.NO_ANSWER, Reason.BAD_CREDENTIALS, Reason.WRONG_IDENTITY})
+HOLDING = frozenset({Effect.HOLD_CREDENTIAL, Effect.HOLD_CHANNEL})
+#: Codes of attempts that were recorded and then not made: a hold came in between, or the lease was too short.
+NOT_CALLED = ("not_started", "late_start")
+#: Seconds between the end of the longest call and the end of the lease.
+MARGIN = 2.0
+
+
+class Delivering:
+    """Delivers claimed messages for one worker; `worker` is the name under which it claims."""
+
+    def __init__(self, context: Context, holds: Holds, *, worker: str) -> None:
+        self._context = context
+        self._holds = holds
+        self._worker = worker
+
+    async def deliver(self, claimed: Claimed) -> None:
+        """See the module. Never raises for what a provider, a channel's settings or the store do."""
+        context = self._context
+        await context.failpoint("deliver:after_claim")
+        delivery = claimed.delivery
+        try:
+            connected = await context.channels.get(delivery.account, delivery.channel, fingerprint=claimed.fingerprint)
+        except SealBroken:
+            connected = None
+        if connected is None:
+            await self._record(claimed, None, Deferred(Reason.BAD_CREDENTIALS, code="sealed"))
+            return
+        result = await self._call(claimed, connected)
+        await context.failpoint("deliver:before_record")
+        await self._record(claimed, connected, result)
+        await context.failpoint("deliver:after_record")
+
+    async def _call(self, claimed: Claimed, connected: Connected) -> SendResult:
+        context = self._context
+        delivery = claimed.delivery
+        try:
+            part = load_part(claimed.payload)
+            if part.media is not None:
+                part = await self._with_data(part)
+        except (ValueError, KeyError):
+            return Refused(Reason.UNSUPPORTED, "content_gone")
+        to = Address(claimed.address, claimed.contact)
+        if claimed.control == "other":
+            await self._take_control(claimed, connected, to)
+        await context.failpoint("deliver:before_call")
+        if self._holds.covers(connected):
+            return Deferred(Reason.BAD_CREDENTIALS, after=0.0, code=NOT_CALLED[0])
+        if context.clock.now() + int((connected.spec.timeout + MARGIN) * SECOND) > claimed.lease_until:
+            return Deferred(Reason.NETWORK, after=0.0, code=NOT_CALLED[1])
+        started = context.clock.now()
+        try:
+            result: SendResult = await connected.provider.send(to, part, delivery.key)
+        except asyncio.CancelledError:
+            raise
+        except Exception as bug:
+            # A provider that raises is a fault of ours, and says nothing about whether the message left.
+            context.observe("provider_bug", {"provider": connected.spec.name, "error": type(bug).__name__})
+            result = Unknown(Reason.OTHER, "provider_bug")
+        await context.failpoint("deliver:after_call")
+        reason = "" if isinstance(result, Accepted) else result.reason
+        context.observe(
+            "attempt_concluded",
+            {
+                "provider": connected.spec.name, "channel": delivery.channel, "delivery": delivery.id, "attempt": delivery.attempt,
+                "outcome": type(result).__name__.lower(), "reason": reason, "code": getattr(result, "code", ""),
+                "seconds": (context.clock.now() - started) / SECOND,
+            },
+        )  # fmt: skip
+        return result
+
+    async def _with_data(self, part: Part) -> Part:
+        media = part.media
+        if media is None or media.file is None:
+            return part
+        return Part(part.kind, part.payload, media, await self._context.files.get(media.file))
+
+    async def _take_control(self, claimed: Claimed, connected: Connected, to: Address) -> None:
+        """Before answering, so that no bot answers beside the agent. A refusal is noted and does not keep the reply."""
+        if "control" not in connected.spec.capabilities or self._holds.covers(connected):
+            return
+        result: SendResult = await connected.provider.take_control(to)
+        changes = Changes(claimed.delivery.account, self._context.clock.now())
+        if isinstance(result, Accepted):
+            changes.puts.append(rows.SetControl(claimed.delivery.account, claimed.lane, "ours"))
+            changes.loose.append(Loose("ticket", claimed.delivery.ticket, ControlTaken(), claimed.delivery.channel))
+        else:
+            refused = ControlRefused(result.reason, result.code)
+            changes.loose.append(Loose("ticket", claimed.delivery.ticket, refused, claimed.delivery.channel))
+        with contextlib.suppress(Unavailable):
+            await self._context.store.commit(changes)
+
+    async def _record(self, claimed: Claimed, connected: Connected | None, result: SendResult) -> None:
+        """Write the answer down. The store's trouble does not lose it: it is tried until it is written or no longer ours."""
+        pause = 0.05
+        delivery: Delivery | None = claimed.delivery
+        rounds = 0
+        while delivery is not None:
+            try:
+                await self._write(claimed, delivery, connected, result)
+                return
+            except Fenced:
+                await self._record_late(claimed, result)
+                return
+            except Conflict:
+                # An echo or a receipt came in between, or the same fault was noticed by another call.
+                rounds += 1
+                if rounds > ROUNDS:
+                    raise
+                delivery = await self._context.store.delivery(delivery.account, delivery.id)
+            except Unavailable:
+                await self._context.clock.sleep(pause)
+                pause = min(pause * 2, 1.0)
+
+    async def _write(self, claimed: Claimed, delivery: Delivery, connected: Connected | None, result: SendResult) -> None:
+        context = self._context
+        now = context.clock.now()
+        changes = Changes(delivery.account, now, credential=f"{claimed.credential}@{claimed.fingerprint}")
+        policy = await self._context.policies.of(delivery, connected)
+        changes.folds.append(Fold(delivery, decide.conclude(delivery, result, policy, now=now, jitter=context.rng.jitter())))
+        pause = int(connected.spec.pause * SECOND) if connected is not None and connected.spec.advance is Advance.AFTER_PAUSE else 0
+        changes.releases.append(Release(claimed.lane, self._worker, claimed.fence, now + pause if pause else 0))
+        if connected is not None:
+            await self._consequences(claimed, connected, result, changes, now=now)
+        await context.store.commit(changes)
+        if connected is not None:
+            context.breaker.concluded(delivery, result)
+        if not isinstance(result, Accepted) and result.reason in SUSPICIOUS:
+            context.suspect(delivery.account, delivery.channel)
+
+    async def _consequences(self, claimed: Claimed, connected: Connected, result: SendResult, changes: Changes, *, now: int) -> None:
+        """What an answer means beyond its own message: for the credential, the channel and the conversation."""
+        store = self._context.store
+        if isinstance(result, Deferred) and result.readdress:
+            changes.puts.append(rows.Readdress(changes.account, claimed.lane, result.readdress, 0))
+        elif isinstance(result, Deferred) and result.reason is Reason.RATE_LIMITED:
+            until = now + int((result.after if result.after is not None else 1.0) * SECOND)
+            changes.puts.append(rows.Throttle(changes.account, connected.channel.id, until))
+        elif not isinstance(result, Accepted) and self._is_the_channels(claimed, result):
+            await hold(store, changes, connected, result.reason, result.code, "send", now=now)
+        elif claimed.trial and _got_through(result):
+            await prove(store, changes, connected, now=now)
+
+    def _is_the_channels(self, claimed: Claimed, result: Refused | Deferred | Unknown) -> bool:
+        """Whether this answer, by itself or after others like it, means that sending does not work on the channel."""
+        if result.code in NOT_CALLED:
+            return False
+        if isinstance(result, Refused) and REASONS[result.reason].effect in HOLDING:
+            return True
+        if isinstance(result, Refused):
+            return False
+        return bool(claimed.trial) or self._context.breaker.would_open(claimed.delivery, result)
+
+    async def _record_late(self, claimed: Claimed, result: SendResult) -> None:
+        """The lease was lost. An acceptance is still proof, whoever brings it; anything else says nothing any more."""
+        context = self._context
+        for _ in range(ROUNDS):
+            delivery = await context.store.delivery(claimed.delivery.account, claimed.delivery.id)
+            if delivery is None:
+                return
+            events = decide.late_answer(delivery, claimed.delivery.attempt, result)
+            if not events:
+                return
+            changes = Changes(delivery.account, context.clock.now(), credential=f"{claimed.credential}@{claimed.fingerprint}")
+            changes.folds.append(Fold(delivery, events))
+            try:
+                await context.store.commit(changes)
+                return
+            except Conflict:
+                continue
+
+
+def _got_through(result: SendResult) -> bool:
+    """Accepted, or refused for the message's own fault: either way the channel works."""
+    return isinstance(result, Accepted) or (isinstance(result, Refused) and REASONS[result.reason].effect is Effect.FAIL)

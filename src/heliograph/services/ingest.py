@@ -1,0 +1,150 @@
+"""Take in what a provider says: messages, receipts and changes around a conversation, each once."""
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from heliograph.domain import events as ev
+from heliograph.ports import rows
+from heliograph.ports.provider import (
+    Author,
+    ContactBlocked,
+    ControlChanged,
+    ConversationMoved,
+    ConversationRemoved,
+    Ignored,
+    Inbound,
+    InboundMessage,
+    Receipt,
+)
+from heliograph.ports.store import Changes, Duplicate, Loose
+from heliograph.services.context import Context, retrying
+from heliograph.services.parts import dump_contents
+from heliograph.services.receipts import take_receipt
+
+
+async def ingest(context: Context, channel: rows.Channel, inbound: Sequence[Inbound]) -> int:
+    """Commit each item, in order; repeated ones change nothing. Returns how many were new.
+
+    Returning means that all are durable: only then may a webhook be answered 2xx. Raises Unavailable.
+    """
+    new = 0
+    for item in inbound:
+        await context.failpoint("ingest:before_commit")
+        taken = await retrying(lambda item=item: _take(context, channel, item))  # type: ignore[misc]
+        await context.failpoint("ingest:after_commit")
+        new += taken
+        context.observe("inbound_taken", {"channel": channel.id, "kind": type(item).__name__, "new": int(taken)})
+    return new
+
+
+async def _take(context: Context, channel: rows.Channel, item: Inbound) -> bool:
+    if isinstance(item, Ignored):
+        return False
+    if await context.store.seen(channel.account, channel.id, item.event_id):
+        return False
+    changes = Changes(channel.account, context.clock.now(), "contact")
+    changes.puts.append(rows.Seen(channel.account, channel.id, item.event_id, changes.at))
+    match item:
+        case InboundMessage():
+            await _message(context, channel, item, changes)
+        case Receipt():
+            await take_receipt(context, channel, item, changes)
+        case ConversationMoved():
+            await _moved(context, channel, item, changes)
+        case ConversationRemoved(_, address, _):
+            await _removed(context, channel, address, changes)
+        case ControlChanged():
+            await _control(context, channel, item, changes)
+        case ContactBlocked(_, handle, blocked, _):
+            changes.puts.append(rows.BlockHandle(channel.account, channel.id, handle, int(blocked)))
+        case _:
+            assert_never(item)
+    try:
+        await context.store.commit(changes)
+    except Duplicate:
+        return False
+    return True
+
+
+async def _message(context: Context, channel: rows.Channel, item: InboundMessage, changes: Changes) -> None:
+    conversation = await context.store.conversation_at(channel.account, channel.id, item.conversation)
+    if conversation is None or conversation.removed == 1:
+        conversation = await _begin(context, channel, item, changes)
+    ticket = await _ticket(context, conversation, changes)
+    comment = context.new_id("cmt")
+    by_contact = item.author is Author.CONTACT
+    changes.actor = "contact" if by_contact else "business"
+    changes.puts += [
+        rows.Comment(
+            channel.account, comment, ticket, "contact" if by_contact else "business", conversation.contact if by_contact else "",
+            1, item.message_id, item.occurred_at, changes.at,
+        ),
+        rows.Body(channel.account, comment, dump_contents(item.contents)),
+        rows.TouchTicket(channel.account, ticket, changes.at),
+        rows.HeardFrom(channel.account, conversation.id, ticket, item.occurred_at if by_contact else 0),
+    ]  # fmt: skip
+    received = ev.MessageReceived(item.author.value, comment, item.message_id)
+    changes.loose.append(Loose("ticket", ticket, received, channel.id, item.occurred_at))
+    changes.loose += [Loose("ticket", ticket, ev.PartNotCarried(kind, comment), channel.id) for kind in item.not_carried]
+
+
+async def _begin(context: Context, channel: rows.Channel, item: InboundMessage, changes: Changes) -> rows.Conversation:
+    account = channel.account
+    handle = await context.store.handle(account, channel.id, item.contact) if item.contact else None
+    contact = handle.contact if handle is not None else context.new_id("con")
+    if handle is None:
+        changes.puts.append(rows.Contact(account, contact, item.contact_name, changes.at))
+        if item.contact:
+            changes.puts.append(rows.Handle(account, channel.id, item.contact, contact, 0))
+    conversation = rows.Conversation(
+        account, context.new_id("cnv"), channel.id, item.conversation, contact, "", "", item.occurred_at, 0, changes.at
+    )
+    changes.puts.append(conversation)
+    return conversation
+
+
+async def _ticket(context: Context, conversation: rows.Conversation, changes: Changes) -> str:
+    account = conversation.account
+    if conversation.ticket:
+        ticket = await context.store.ticket(account, conversation.ticket)
+        if ticket is not None:
+            if ticket.state != "open":
+                changes.puts.append(rows.SetTicketState(account, ticket.id, "open", changes.at))
+                changes.loose.append(Loose("ticket", ticket.id, ev.TicketReopened(), conversation.channel))
+            return ticket.id
+    id = context.new_id("tkt")
+    at = changes.at
+    changes.puts.append(rows.Ticket(account, id, 0, conversation.id, conversation.channel, conversation.contact, "open", at, at))
+    changes.loose.append(Loose("ticket", id, ev.TicketOpened(), conversation.channel))
+    return id
+
+
+async def _moved(context: Context, channel: rows.Channel, item: ConversationMoved, changes: Changes) -> None:
+    old = await context.store.conversation_at(channel.account, channel.id, item.old)
+    if old is None or old.address == item.new:
+        return
+    survivor = await context.store.conversation_at(channel.account, channel.id, item.new)
+    changes.puts.append(rows.Readdress(channel.account, old.id, item.new, 2 if survivor is not None else 0))
+    if old.ticket:
+        changes.loose.append(Loose("ticket", old.ticket, ev.ConversationReplaced(old.id), channel.id, item.occurred_at))
+
+
+async def _removed(context: Context, channel: rows.Channel, address: str, changes: Changes) -> None:
+    conversation = await context.store.conversation_at(channel.account, channel.id, address)
+    if conversation is None or conversation.removed:
+        return
+    changes.puts.append(rows.RemoveConversation(channel.account, conversation.id))
+    if conversation.ticket:
+        changes.loose.append(Loose("ticket", conversation.ticket, ev.ConversationLost(), channel.id))
+
+
+async def _control(context: Context, channel: rows.Channel, item: ControlChanged, changes: Changes) -> None:
+    conversation = await context.store.conversation_at(channel.account, channel.id, item.conversation)
+    if conversation is None:
+        return
+    control = "ours" if item.ours else "other"
+    if conversation.control == control:
+        return
+    changes.puts.append(rows.SetControl(channel.account, conversation.id, control))
+    if conversation.ticket:
+        changes.loose.append(Loose("ticket", conversation.ticket, ev.ControlObserved(item.ours), channel.id, item.occurred_at))

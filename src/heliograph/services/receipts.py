@@ -1,0 +1,95 @@
+"""Match a receipt with its delivery, also when it arrives before we have committed what it speaks about."""
+
+import msgspec
+
+from heliograph.domain import decide
+from heliograph.domain.delivery import RANK, Delivery
+from heliograph.domain.events import ReceiptReturned
+from heliograph.domain.outcomes import ReceiptLevel
+from heliograph.domain.reasons import Reason
+from heliograph.domain.retry import SECOND
+from heliograph.ports import rows
+from heliograph.ports.provider import Receipt
+from heliograph.ports.store import Changes, Duplicate, Fold
+from heliograph.services.context import Context, retrying
+from heliograph.services.holds import hold
+
+#: How long a receipt may wait for its message; later ones are about messages that were never ours.
+ORPHAN_LIFE = 24 * 3600 * SECOND
+
+
+async def take_receipt(context: Context, channel: rows.Channel, receipt: Receipt, changes: Changes) -> None:
+    """Add what the receipt means to `changes`; keep it aside where its message is not known yet."""
+    changes.actor = "system"
+    if receipt.up_to is not None:
+        await _up_to(context, channel, receipt, changes)
+        return
+    delivery = await _find(context, channel, receipt)
+    if delivery is not None:
+        await _apply(context, channel, receipt, delivery, changes)
+    elif receipt.provider_id and not receipt.key:
+        kept = msgspec.json.encode(receipt).decode()
+        changes.puts.append(rows.Orphan(channel.account, channel.id, receipt.event_id, receipt.provider_id, kept, changes.at))
+
+
+async def _find(context: Context, channel: rows.Channel, receipt: Receipt) -> Delivery | None:
+    if receipt.key:
+        found = await context.store.delivery(channel.account, receipt.key.partition(".")[0])
+        # A key is ours only on the channel through which it left.
+        return found if found is not None and found.channel == channel.id else None
+    return await context.store.delivery_by_provider_id(channel.account, channel.id, receipt.provider_id)
+
+
+async def _apply(context: Context, channel: rows.Channel, receipt: Receipt, delivery: Delivery, changes: Changes) -> None:
+    events = decide.receive(
+        delivery, level=receipt.level, provider_id=receipt.provider_id, key=receipt.key, reason=receipt.reason, code=receipt.code,
+        final=receipt.final,
+    )  # fmt: skip
+    if not events:
+        return
+    changes.folds.append(Fold(delivery, events))
+    returned = next((e for e in events if isinstance(e, ReceiptReturned)), None)
+    if returned is not None and delivery.rank <= 1:
+        connected = await context.channels.get(channel.account, channel.id)
+        if connected is not None and returned.reason is not Reason.RATE_LIMITED:
+            await hold(context.store, changes, connected, returned.reason, returned.code, "send", now=changes.at)
+
+
+async def _up_to(context: Context, channel: rows.Channel, receipt: Receipt, changes: Changes) -> None:
+    """ "Read up to here": everything of ours before that moment."""
+    conversation = await context.store.conversation_at(channel.account, channel.id, receipt.conversation)
+    if conversation is None or receipt.up_to is None or receipt.level is ReceiptLevel.FAILED:
+        return
+    for delivery in await context.store.deliveries_up_to(channel.account, conversation.id, receipt.up_to):
+        if delivery.rank < RANK[receipt.level]:
+            events = decide.receive(
+                delivery, level=receipt.level, provider_id=delivery.provider_id, key="", reason=None, code="", final=True
+            )
+            if events:
+                changes.folds.append(Fold(delivery, events))
+
+
+async def adopt_orphans(context: Context) -> int:
+    """Give receipts that came too early to their deliveries, which are known by now. Returns how many found theirs."""
+    adopted = 0
+    for orphan in await context.store.orphans(500):
+        adopted += await retrying(lambda orphan=orphan: _adopt(context, orphan))  # type: ignore[misc]
+    return adopted
+
+
+async def _adopt(context: Context, orphan: rows.Orphan) -> bool:
+    now = context.clock.now()
+    channel = await context.store.channel(orphan.account, orphan.channel)
+    receipt = msgspec.json.decode(orphan.receipt, type=Receipt)
+    changes = Changes(orphan.account, now)
+    changes.puts.append(rows.DropOrphan(orphan.account, orphan.channel, orphan.event_id))
+    delivery = await _find(context, channel, receipt) if channel is not None else None
+    if channel is not None and delivery is not None:
+        await _apply(context, channel, receipt, delivery, changes)
+    elif now - orphan.created_at < ORPHAN_LIFE:
+        return False
+    try:
+        await context.store.commit(changes)
+    except Duplicate:
+        return False
+    return delivery is not None

@@ -1,0 +1,81 @@
+"""Write a reply: durable before it is called saved, then queued part by part in the conversation's lane."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from heliograph.domain import events as ev
+from heliograph.domain.content import Content
+from heliograph.ports import rows
+from heliograph.ports.provider import Unsupported
+from heliograph.ports.store import Changes, Loose, NewDelivery
+from heliograph.services.context import Context, Invalid, Missing
+from heliograph.services.parts import dump_contents, dump_part
+
+
+class Written(NamedTuple):
+    """A saved comment and its deliveries' ids, in order; internal notes have none."""
+
+    comment: str
+    deliveries: list[str]
+
+
+async def reply(
+    context: Context,
+    account: str,
+    ticket_id: str,
+    *,
+    agent: str,
+    actor: str,
+    contents: Sequence[Content],
+    public: bool,
+    answer: Callable[[Written], rows.Answer] | None = None,
+) -> Written:
+    """Save an agent's comment on a ticket.
+
+    `answer` makes the API's record of the request's Idempotency-Key, committed with it. Raises Missing, Invalid (with what the
+    channel cannot carry), Duplicate for a key already used, Unavailable.
+    """
+    if not contents:
+        raise Invalid("A comment needs text or a file.")
+    ticket = await context.store.ticket(account, ticket_id)
+    if ticket is None:
+        raise Missing("ticket")
+    now = context.clock.now()
+    changes = Changes(account, now, actor)
+    comment = context.new_id("cmt")
+    changes.puts += [
+        rows.Comment(account, comment, ticket.id, "agent", agent, int(public), "", now, now),
+        rows.Body(account, comment, dump_contents(contents)),
+        rows.TouchTicket(account, ticket.id, now),
+    ]
+    deliveries: list[str] = []
+    if public:
+        deliveries = await _queue(context, changes, ticket, comment, contents)
+    else:
+        changes.loose.append(Loose("ticket", ticket.id, ev.NoteAdded(comment), ticket.channel))
+    written = Written(comment, deliveries)
+    if answer is not None:
+        changes.puts.append(answer(written))
+    await context.failpoint("reply:before_commit")
+    await context.store.commit(changes)
+    await context.failpoint("reply:after_commit")
+    return written
+
+
+async def _queue(context: Context, changes: Changes, ticket: rows.Ticket, comment: str, contents: Sequence[Content]) -> list[str]:
+    connected = await context.channels.get(ticket.account, ticket.channel)
+    if connected is None:
+        raise Missing("channel")
+    try:
+        parts = connected.provider.render(contents)
+    except Unsupported as refused:
+        raise Invalid(str(refused)) from refused
+    if not parts:
+        raise Invalid("A reply needs text or a file.")
+    ids = []
+    for number, part in enumerate(parts, 1):
+        id = context.new_id("dlv")
+        ids.append(id)
+        changes.puts.append(rows.Body(ticket.account, id, dump_part(part)))
+        changes.queue.append(NewDelivery(id, ticket.id, comment, ticket.channel, ticket.conversation, number, len(parts)))
+    return ids

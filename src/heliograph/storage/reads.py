@@ -1,0 +1,207 @@
+"""Every read of the Store port, once, over an engine's way to run a named query."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from heliograph.domain.delivery import Delivery, State
+from heliograph.domain.health import Condition, Health
+from heliograph.ports import rows
+
+R = TypeVar("R")
+
+
+def make_delivery(values: Any) -> Delivery:
+    """A row of table `delivery`, whose columns are the fields in order."""
+    row = Delivery._make(values)
+    return row._replace(state=State(row.state))
+
+
+def make_health(values: Any) -> Health:
+    """A row of table `health`, whose columns are the fields in order."""
+    row = Health._make(values)
+    return row._replace(condition=Condition(row.condition))
+
+
+class Reads(ABC):
+    """The reading half of a store. An account that does not match yields nothing."""
+
+    @abstractmethod
+    async def _rows(self, query: str, *parameters: Any) -> list[Any]:
+        """Run a named query; parameters in the order of their first use in its text."""
+
+    async def _one(self, query: str, *parameters: Any) -> Any:
+        found = await self._rows(query, *parameters)
+        return found[0] if found else None
+
+    async def _make_one(self, make: Callable[[Any], R], query: str, *parameters: Any) -> R | None:
+        found = await self._rows(query, *parameters)
+        return make(found[0]) if found else None
+
+    async def _make_all(self, make: Callable[[Any], R], query: str, *parameters: Any) -> list[R]:
+        return [make(values) for values in await self._rows(query, *parameters)]
+
+    async def account(self, account: str) -> rows.Account | None:
+        """See ports.store."""
+        return await self._make_one(rows.Account._make, "account", account)
+
+    async def accounts(self) -> list[rows.Account]:
+        """See ports.store."""
+        return await self._make_all(rows.Account._make, "accounts")
+
+    async def agent(self, account: str, id: str) -> rows.Agent | None:
+        """See ports.store."""
+        return await self._make_one(rows.Agent._make, "agent", account, id)
+
+    async def agents(self, account: str) -> list[rows.Agent]:
+        """See ports.store."""
+        return await self._make_all(rows.Agent._make, "agents", account)
+
+    async def channel(self, account: str, id: str) -> rows.Channel | None:
+        """See ports.store."""
+        return await self._make_one(rows.Channel._make, "channel", account, id)
+
+    async def channel_by_id(self, id: str) -> rows.Channel | None:
+        """See ports.store."""
+        return await self._make_one(rows.Channel._make, "channel_by_id", id)
+
+    async def channels(self, account: str) -> list[rows.Channel]:
+        """See ports.store."""
+        return await self._make_all(rows.Channel._make, "channels", account)
+
+    async def all_channels(self) -> list[rows.Channel]:
+        """See ports.store."""
+        return await self._make_all(rows.Channel._make, "all_channels")
+
+    async def credential(self, account: str, id: str) -> rows.Credential | None:
+        """See ports.store."""
+        return await self._make_one(rows.Credential._make, "credential", account, id)
+
+    async def contact(self, account: str, id: str) -> rows.Contact | None:
+        """See ports.store."""
+        return await self._make_one(rows.Contact._make, "contact", account, id)
+
+    async def handle(self, account: str, channel: str, handle: str) -> rows.Handle | None:
+        """See ports.store."""
+        return await self._make_one(rows.Handle._make, "handle", account, channel, handle)
+
+    async def conversation(self, account: str, id: str) -> rows.Conversation | None:
+        """See ports.store."""
+        return await self._make_one(rows.Conversation._make, "conversation", account, id)
+
+    async def conversation_at(self, account: str, channel: str, address: str) -> rows.Conversation | None:
+        """See ports.store."""
+        return await self._make_one(rows.Conversation._make, "conversation_at", account, channel, address)
+
+    async def conversations_since(self, account: str, channel: str, since: int) -> list[rows.Conversation]:
+        """See ports.store."""
+        return await self._make_all(rows.Conversation._make, "conversations_since", account, channel, since)
+
+    async def ticket(self, account: str, id: str) -> rows.Ticket | None:
+        """See ports.store."""
+        return await self._make_one(rows.Ticket._make, "ticket", account, id)
+
+    async def tickets(self, account: str, *, state: str, before: tuple[int, str] | None, limit: int) -> list[rows.TicketListed]:
+        """See ports.store."""
+        at, id = before or (2**62, "")
+        return await self._make_all(rows.TicketListed._make, "tickets", account, state, at, id, limit)
+
+    async def comments(self, account: str, ticket: str) -> list[rows.CommentRead]:
+        """See ports.store."""
+        return await self._make_all(rows.CommentRead._make, "comments", account, ticket)
+
+    async def comment(self, account: str, id: str) -> rows.CommentRead | None:
+        """See ports.store."""
+        return await self._make_one(rows.CommentRead._make, "comment", account, id)
+
+    async def delivery(self, account: str, id: str) -> Delivery | None:
+        """See ports.store."""
+        return await self._make_one(make_delivery, "delivery", account, id)
+
+    async def deliveries_of(self, account: str, ticket: str) -> list[Delivery]:
+        """See ports.store."""
+        return await self._make_all(make_delivery, "deliveries_of", account, ticket)
+
+    async def deliveries_of_comment(self, account: str, comment: str) -> list[Delivery]:
+        """See ports.store."""
+        return await self._make_all(make_delivery, "deliveries_of_comment", account, comment)
+
+    async def deliveries(self, account: str, *, state: str, channel: str, after: str, limit: int) -> list[Delivery]:
+        """See ports.store."""
+        return await self._make_all(make_delivery, "deliveries", account, state, after, channel, limit)
+
+    async def delivery_by_provider_id(self, account: str, channel: str, provider_id: str) -> Delivery | None:
+        """See ports.store."""
+        return await self._make_one(make_delivery, "delivery_by_provider_id", account, channel, provider_id)
+
+    async def deliveries_up_to(self, account: str, lane: str, at: int) -> list[Delivery]:
+        """See ports.store."""
+        return await self._make_all(make_delivery, "deliveries_up_to", account, lane, at)
+
+    async def open_deliveries(self, account: str, lane: str) -> list[Delivery]:
+        """See ports.store."""
+        return await self._make_all(make_delivery, "open_deliveries", account, lane)
+
+    async def due_settlements(self, now: int, limit: int) -> list[Delivery]:
+        """See ports.store."""
+        return await self._make_all(make_delivery, "due_settlements", now, limit)
+
+    async def due_probes(self, now: int) -> list[Health]:
+        """See ports.store."""
+        return await self._make_all(make_health, "due_probes", now)
+
+    async def health(self, account: str, kind: str, subject: str) -> Health | None:
+        """See ports.store."""
+        return await self._make_one(make_health, "health", account, kind, subject)
+
+    async def healths(self, account: str) -> list[Health]:
+        """See ports.store."""
+        return await self._make_all(make_health, "healths", account)
+
+    async def events(self, account: str, *, stream: str, stream_id: str, after: int, limit: int) -> list[rows.EventRead]:
+        """See ports.store."""
+        return await self._make_all(rows.EventRead._make, "stream_events", account, stream, stream_id, after, limit)
+
+    async def account_events(self, account: str, *, after: int, limit: int) -> list[rows.EventRead]:
+        """See ports.store."""
+        return await self._make_all(rows.EventRead._make, "account_events", account, after, limit)
+
+    async def orphans(self, limit: int) -> list[rows.Orphan]:
+        """See ports.store."""
+        return await self._make_all(rows.Orphan._make, "orphans", limit)
+
+    async def seen(self, account: str, channel: str, event_id: str) -> bool:
+        """See ports.store."""
+        return await self._one("seen", account, channel, event_id) is not None
+
+    async def token_by_hash(self, digest: str) -> rows.Token | None:
+        """See ports.store."""
+        return await self._make_one(rows.Token._make, "token_by_hash", digest)
+
+    async def tokens(self, account: str) -> list[rows.Token]:
+        """See ports.store."""
+        return await self._make_all(rows.Token._make, "tokens", account)
+
+    async def answer(self, account: str, key: str) -> rows.Answer | None:
+        """See ports.store."""
+        return await self._make_one(rows.Answer._make, "answer", account, key)
+
+    async def cursor(self, account: str, channel: str) -> rows.Cursor | None:
+        """See ports.store."""
+        return await self._make_one(rows.Cursor._make, "cursor", account, channel)
+
+    async def file(self, account: str, id: str) -> rows.File | None:
+        """See ports.store."""
+        return await self._make_one(rows.File._make, "file", account, id)
+
+    async def counts(self, account: str) -> Mapping[str, int]:
+        """See ports.store."""
+        return dict(await self._rows("counts", account))
+
+    async def waiting(self) -> list[rows.Waiting]:
+        """See ports.store."""
+        return await self._make_all(rows.Waiting._make, "waiting")
+
+    async def installation(self) -> rows.Installation:
+        """See ports.store."""
+        return rows.Installation._make(await self._one("installation"))

@@ -1,0 +1,163 @@
+"""The Store on one SQLite file."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from heliograph.domain.delivery import Delivery
+from heliograph.ports.store import Changes, Claimed, Unavailable
+from heliograph.storage.migrations import Applied, available, pending
+from heliograph.storage.named import load
+from heliograph.storage.reads import Reads
+from heliograph.storage.sqlite.transaction import Transaction
+from heliograph.storage.sqlite.writer import Writer
+
+#: How long the sweeper may take to write down an interrupted attempt, microseconds.
+SWEEP_LEASE = 30_000_000
+
+
+class WriterElsewhere(Unavailable):
+    """Another process holds the writer role on this file."""
+
+
+class SqliteStore(Reads):
+    """One file in WAL mode. The process that holds the writer role writes and works; others may read."""
+
+    def __init__(self, connection: apsw.Connection, reader: apsw.Connection, lock: int | None, *, release: str, threaded: bool) -> None:
+        self._connection = connection
+        self._reader = reader
+        self._lock = lock
+        queries = load("queries.sql", "writes.sql", "sqlite/ledger.sql", placeholder=lambda n: f"?{n}")
+        self._sql = {name: query.sql for name, query in queries.items()}
+        self._transaction = Transaction(connection, queries, release)
+        self._writer = Writer(connection, self._transaction, threaded=threaded)
+        self._turn = 0
+        #: Called on the loop after a commit that touched lanes.
+        self.on_touched: Callable[[], None] | None = None
+        #: Called on the loop after each act, with the act: what pages that are open may want to know.
+        self.on_committed: Callable[[Changes], None] | None = None
+
+    async def _rows(self, query: str, *parameters: Any) -> list[Any]:
+        return self._reader.execute(self._sql[query], parameters).fetchall()
+
+    async def commit(self, changes: Changes) -> None:
+        """See ports.store."""
+        touched = await self._writer.do(lambda tx: tx.apply(changes))
+        if touched and self.on_touched is not None:
+            self.on_touched()
+        if self.on_committed is not None:
+            self.on_committed(changes)
+
+    async def claim(self, *, worker: str, now: int, lease_until: int, limit: int) -> list[Claimed]:
+        """See ports.store."""
+        self._turn += 1
+        turn = self._turn
+        claimed: list[Claimed] = await self._writer.do(lambda tx: tx.claim(worker, now, lease_until, limit, turn))
+        return claimed
+
+    async def expire(self, *, now: int) -> list[tuple[str, str, int, Delivery | None]]:
+        """See ports.store."""
+        if not self._reader.execute(self._sql["lanes_expired"], (now,)).fetchone():
+            return []
+        taken: list[tuple[str, str, int, Delivery | None]] = await self._writer.do(lambda tx: tx.expire(now, now + SWEEP_LEASE))
+        return taken
+
+    async def extend(self, *, worker: str, now: int, lease_until: int) -> None:
+        """See ports.store."""
+        await self._writer.do(lambda tx: tx.extend(worker, now, lease_until))
+
+    async def next_due(self, now: int) -> int | None:
+        """See ports.store."""
+        found: int | None = self._reader.execute(self._sql["next_due"], (now,)).fetchone()[0]
+        return found
+
+    async def close(self) -> None:
+        """See ports.store."""
+        await self._writer.close()
+        self._reader.close()
+        with contextlib.suppress(apsw.BusyError):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._connection.close()
+        if self._lock is not None:
+            os.close(self._lock)
+
+
+def open_sqlite(path: Path, *, now: int, new_id: str, release: str, threaded: bool = True, durable: bool = True) -> SqliteStore:
+    """Open the file, take the writer role, migrate, and declare every lease of a former process over.
+
+    `durable` False gives up safety against power loss; only for simulations. `new_id` names the installation if the file is new.
+    Raises WriterElsewhere, MigrationError or Unavailable.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = _take_writer_role(path)
+    try:
+        connection = apsw.Connection(str(path))
+        _configure(connection, durable=durable)
+        migrate(connection, now=now)
+        connection.execute("INSERT INTO installation (id, created_at) SELECT ?, ? WHERE NOT EXISTS (SELECT 1 FROM installation)", (new_id, now))
+        reader = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        reader.set_busy_timeout(5000)
+        reader.execute("PRAGMA cache_size = -32768")
+    except apsw.Error as broken:
+        os.close(lock)
+        raise Unavailable(f"{path.name} cannot be opened: {type(broken).__name__}") from broken
+    except BaseException:
+        os.close(lock)
+        raise
+    store = SqliteStore(connection, reader, lock, release=release, threaded=threaded)
+    store._transaction.orphan_all()
+    return store
+
+
+def _take_writer_role(path: Path) -> int:
+    lock = os.open(f"{path}.writer", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as taken:
+        os.close(lock)
+        raise WriterElsewhere(
+            f"another process is working on {path.name}. Stop it first, or use PostgreSQL to run more than one process."
+        ) from taken
+    return lock
+
+
+def _configure(connection: apsw.Connection, *, durable: bool) -> None:
+    connection.set_busy_timeout(5000)
+    connection.execute("PRAGMA journal_mode = WAL")
+    # In WAL mode NORMAL loses committed transactions on power loss.
+    connection.execute("PRAGMA synchronous = FULL" if durable else "PRAGMA synchronous = OFF")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA cache_size = -65536")
+    connection.execute("PRAGMA wal_autocheckpoint = 4000")
+    connection.execute("PRAGMA temp_store = MEMORY")
+
+
+def migrate(connection: apsw.Connection, *, now: int, phase: str = "expand", up_to: int | None = None) -> list[int]:
+    """Apply what is pending, in one exclusive transaction. Contract steps only run when `phase` is "contract"."""
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS schema_migration (number INTEGER PRIMARY KEY, phase TEXT NOT NULL, name TEXT NOT NULL, "
+        "checksum TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT"
+    )
+    done = []
+    connection.execute("BEGIN EXCLUSIVE")
+    try:
+        applied = [Applied(*row) for row in connection.execute("SELECT number, phase, name, checksum FROM schema_migration ORDER BY number")]
+        for step in pending(available("sqlite"), applied):
+            if (step.phase == "contract" and phase != "contract") or (up_to is not None and step.number > up_to):
+                break
+            connection.execute(step.sql)
+            connection.execute(
+                "INSERT INTO schema_migration (number, phase, name, checksum, applied_at) VALUES (?, ?, ?, ?, ?)",
+                (step.number, step.phase, step.name, step.checksum, now),
+            )
+            done.append(step.number)
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+    return done
