@@ -1,6 +1,7 @@
 """Take in what a provider says: messages, receipts and changes around a conversation, each once."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import assert_never
 
 from heliograph.domain import events as ev
@@ -30,7 +31,7 @@ async def ingest(context: Context, channel: rows.Channel, inbound: Sequence[Inbo
     new = 0
     for item in inbound:
         await context.failpoint("ingest:before_commit")
-        taken = await retrying(lambda item=item: _take(context, channel, item))  # type: ignore[misc]
+        taken = await retrying(partial(_take, context, channel, item))
         await context.failpoint("ingest:after_commit")
         new += taken
         context.observe("inbound_taken", {"channel": channel.id, "kind": type(item).__name__, "new": int(taken)})

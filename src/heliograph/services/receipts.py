@@ -1,5 +1,7 @@
 """Match a receipt with its delivery, also when it arrives before we have committed what it speaks about."""
 
+from functools import partial
+
 import msgspec
 
 from heliograph.domain import decide
@@ -73,7 +75,7 @@ async def adopt_orphans(context: Context) -> int:
     """Give receipts that came too early to their deliveries, which are known by now. Returns how many found theirs."""
     adopted = 0
     for orphan in await context.store.orphans(500):
-        adopted += await retrying(lambda orphan=orphan: _adopt(context, orphan))  # type: ignore[misc]
+        adopted += await retrying(partial(_adopt, context, orphan))
     return adopted
 
 

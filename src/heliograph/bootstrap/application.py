@@ -1,0 +1,97 @@
+"""One running Heliograph: every adapter named, every port filled."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from heliograph.bootstrap.live import Live
+from heliograph.bootstrap.system import SystemClock, SystemRng
+from heliograph.domain.ids import id_value, make_id
+from heliograph.ports.provider import Provider, ProviderSpec
+from heliograph.ports.runtime import Failpoint, Files, Observe
+from heliograph.ports.store import Changes, Store
+from heliograph.providers.http import AiohttpHttp
+from heliograph.providers.registry import PROVIDERS
+from heliograph.services.breaker import Breaker
+from heliograph.services.channels import Channels
+from heliograph.services.context import Context
+from heliograph.services.holds import Holds
+from heliograph.services.policies import Policies
+from heliograph.storage.files import DiskFiles
+from heliograph.storage.postgres.store import open_postgres
+from heliograph.storage.sqlite.store import open_sqlite
+from heliograph.storage.vault import AesVault
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What the composition root needs to know; made from the settings. `database` is a postgresql:// address, or "" for SQLite."""
+
+    data: Path
+    master_key: bytes = field(repr=False)
+    database: str = field(default="", repr=False)
+    release: str = "dev"
+    #: Networks (CIDR) off the public internet that providers may be at; only beside a sandbox.
+    allow_networks: tuple[str, ...] = ()
+    connections: int = 1000
+
+
+@dataclass(slots=True)
+class Application:
+    """What entry points build on."""
+
+    config: Config
+    context: Context
+    holds: Holds
+    live: Live
+    specs: Mapping[str, ProviderSpec]
+    _http: AiohttpHttp
+
+    async def close(self) -> None:
+        """Stop talking to providers, then finish what the store has accepted."""
+        await self._http.close()
+        await self.context.store.close()
+
+
+async def _no_failpoint(name: str) -> None:
+    """Production has none."""
+
+
+def _unobserved(name: str, fields: Mapping[str, str | int | float]) -> None:
+    """Used where nobody asked to observe."""
+
+
+async def build(config: Config, *, observe: Observe = _unobserved, failpoint: Failpoint = _no_failpoint) -> Application:
+    """Open the store, migrate it, and put everything together. Raises Unavailable, MigrationError or ValueError (master key)."""
+    clock, rng = SystemClock(), SystemRng()
+    vault = AesVault(config.master_key)
+    store = await _open_store(config, clock.now(), make_id("ins", id_value(clock.now(), rng.bits())))
+    http = AiohttpHttp(guarded=True, allow=config.allow_networks, limit=config.connections)
+
+    def make(name: str, fields: Mapping[str, str]) -> Provider:
+        return PROVIDERS[name](fields, http)
+
+    files: Files = DiskFiles(config.data / "files")
+    breaker = Breaker()
+    context = Context(store, clock, rng, Channels(store, make, vault), files, failpoint, observe, Policies(store, breaker), breaker)
+    holds, live = Holds(), Live()
+
+    def committed(changes: Changes) -> None:
+        holds.noticed(changes)
+        live.noticed(changes)
+
+    store.on_committed = committed
+    return Application(config, context, holds, live, {name: cls.spec for name, cls in PROVIDERS.items()}, http)
+
+
+async def _open_store(config: Config, now: int, new_id: str) -> Store:
+    if config.database:
+        return await open_postgres(config.database, now=now, new_id=new_id, release=config.release)
+    return await asyncio.to_thread(open_sqlite, config.data / "heliograph.db", now=now, new_id=new_id, release=config.release)
+
+
+def worker_name() -> str:
+    """Unique among all processes that ever worked on a store."""
+    return f"{os.uname().nodename}-{os.getpid()}-{os.urandom(4).hex()}"

@@ -1,0 +1,89 @@
+"""The delivery loop: claim what is runnable, deliver it, sleep until something changes."""
+
+import asyncio
+import contextlib
+
+from heliograph.domain.retry import SECOND
+from heliograph.ports.store import Claimed, Unavailable
+from heliograph.services.context import Context
+from heliograph.services.deliver import Delivering
+from heliograph.services.holds import Holds
+
+#: Seconds after which the store is asked again even if nobody woke the loop: another process may have written.
+POLL = 1.0
+
+
+class DeliveryLoop:
+    """Keeps up to `concurrency` calls under way. `lease` (seconds) must exceed the longest call by far."""
+
+    def __init__(self, context: Context, holds: Holds, *, worker: str, concurrency: int, lease: float) -> None:
+        self._context = context
+        self._delivering = Delivering(context, holds, worker=worker)
+        self._worker = worker
+        self._concurrency = concurrency
+        self._lease = int(lease * SECOND)
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._running: set[asyncio.Task[None]] = set()
+
+    def wake(self) -> None:
+        """Something may have become runnable."""
+        self._wake.set()
+
+    @property
+    def busy(self) -> int:
+        """Calls under way."""
+        return len(self._running)
+
+    async def run(self) -> None:
+        """Until `stop`. Then wait for the calls that are under way."""
+        while not self._stopping:
+            self._wake.clear()
+            free = self._concurrency - len(self._running)
+            claimed = await self._claim(free) if free > 0 else []
+            for one in claimed:
+                self._start(one)
+            if len(claimed) < free or free <= 0:
+                await self._sleep(idle=not claimed and free > 0)
+        while self._running:
+            await asyncio.wait(self._running)
+
+    def stop(self) -> None:
+        """Claim nothing more."""
+        self._stopping = True
+        self._wake.set()
+
+    async def _claim(self, free: int) -> list[Claimed]:
+        now = self._context.clock.now()
+        try:
+            return await self._context.store.claim(worker=self._worker, now=now, lease_until=now + self._lease, limit=free)
+        except Unavailable as broken:
+            self._context.observe("claim_failed", {"error": type(broken).__name__})
+            await self._context.clock.sleep(0.5)
+            return []
+
+    def _start(self, claimed: Claimed) -> None:
+        task = asyncio.create_task(self._delivering.deliver(claimed))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._wake.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # The lane stays ours until the lease is over, then its outcome is settled like any interruption.
+            self._context.observe("delivery_bug", {"error": type(error).__name__})
+
+    async def _sleep(self, *, idle: bool) -> None:
+        if self._wake.is_set():
+            return
+        wait = POLL
+        if idle:
+            now = self._context.clock.now()
+            with contextlib.suppress(Unavailable):
+                due = await self._context.store.next_due(now)
+                if due is not None:
+                    wait = min(POLL, max((due - now) / SECOND, 0.005))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                await self._wake.wait()

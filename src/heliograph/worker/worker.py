@@ -1,0 +1,129 @@
+"""All loops of one working process: they only pace the services."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from heliograph.ports import rows
+from heliograph.ports.store import Conflict, Unavailable
+from heliograph.services import catch_up, probe, receipts, settle
+from heliograph.services.context import Context
+from heliograph.services.holds import Holds
+from heliograph.worker.delivering import DeliveryLoop
+
+#: Seconds between rounds.
+SETTLE_ROUND = 0.5
+SWEEP_ROUND = 2.0
+PROBE_ROUND = 0.5
+ROUTINE_PROBE = 60.0
+LISTEN_ROUND = 10.0
+POLL_PAUSE = 1.0
+
+
+class Worker:
+    """Delivers, settles, sweeps, probes, polls and catches up until stopped. Start it once per process."""
+
+    def __init__(self, context: Context, holds: Holds, *, name: str, concurrency: int, lease: float) -> None:
+        self._context = context
+        self.delivery = DeliveryLoop(context, holds, worker=name, concurrency=concurrency, lease=lease)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._polls: dict[str, asyncio.Task[None]] = {}
+
+    def start(self) -> None:
+        """Begin all loops on the running event loop."""
+        self._tasks = [
+            asyncio.create_task(self.delivery.run(), name="deliver"),
+            asyncio.create_task(self._forever(self._settle, SETTLE_ROUND), name="settle"),
+            asyncio.create_task(self._forever(self._sweep, SWEEP_ROUND), name="sweep"),
+            asyncio.create_task(self._probe(), name="probe"),
+            asyncio.create_task(self._forever(self._probe_all, ROUTINE_PROBE), name="routine-probe"),
+            asyncio.create_task(self._listen(), name="listen"),
+        ]
+
+    async def stop(self) -> None:
+        """Finish the calls under way and end."""
+        self.delivery.stop()
+        for task in [*self._tasks[1:], *self._polls.values()]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self._polls.values(), return_exceptions=True)
+
+    async def _forever(self, once: Callable[[], Awaitable[object]], pause: float) -> None:
+        while True:
+            await self._guarded(once)
+            await self._context.clock.sleep(pause)
+
+    async def _guarded(self, once: Callable[[], Awaitable[object]]) -> None:
+        """A round that fails is noted and made again; it must not end the loop."""
+        try:
+            await once()
+        except (Unavailable, Conflict) as passing:
+            self._context.observe("round_failed", {"error": type(passing).__name__})
+        except Exception as bug:
+            self._context.observe("round_bug", {"error": type(bug).__name__})
+
+    async def _settle(self) -> None:
+        found = await self._context.store.due_settlements(self._context.clock.now(), 100)
+        if found:
+            await asyncio.gather(*(settle.settle(self._context, delivery) for delivery in found))
+            self.delivery.wake()
+
+    async def _sweep(self) -> None:
+        if await settle.expire(self._context):
+            self.delivery.wake()
+        await receipts.adopt_orphans(self._context)
+
+    async def _probe(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PROBE_ROUND):
+                    await self._context.probe_wanted.wait()
+            await self._guarded(self._probe_due)
+
+    async def _probe_due(self) -> None:
+        due = await probe.due(self._context)
+        if due:
+            await asyncio.gather(*(probe.probe(self._context, account, channel) for account, channel in due))
+            self.delivery.wake()
+
+    async def _probe_all(self) -> None:
+        for channel in await self._context.store.all_channels():
+            if channel.enabled:
+                self._context.suspect(channel.account, channel.id)
+
+    async def _listen(self) -> None:
+        """Catch up once, then keep noting that we listen, and keep one polling task per channel that wants it."""
+        for channel in await self._context.store.all_channels():
+            if channel.enabled:
+                await self._guarded(partial(catch_up.catch_up, self._context, channel))
+        await self._forever(self._keep_listening, LISTEN_ROUND)
+
+    async def _keep_listening(self) -> None:
+        wanted = {}
+        for channel in await self._context.store.all_channels():
+            if not channel.enabled:
+                continue
+            connected = await catch_up.connect(self._context, channel)
+            if connected is None:
+                continue
+            if "poll" in connected.spec.capabilities:
+                wanted[channel.id] = channel
+            else:
+                await catch_up.mark_listening(self._context, channel)
+        for id in set(self._polls) - set(wanted):
+            self._polls.pop(id).cancel()
+        for id, channel in wanted.items():
+            if id not in self._polls or self._polls[id].done():
+                self._polls[id] = asyncio.create_task(self._poll(channel), name=f"poll-{id}")
+
+    async def _poll(self, channel: rows.Channel) -> None:
+        while True:
+            failed = False
+
+            async def once() -> None:
+                nonlocal failed
+                failed = not isinstance(await catch_up.poll(self._context, channel), int)
+
+            await self._guarded(once)
+            if failed:
+                await self._context.clock.sleep(POLL_PAUSE)
