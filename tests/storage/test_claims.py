@@ -9,7 +9,7 @@ import pytest
 from heliograph.domain import decide, events as ev
 from heliograph.domain.delivery import State
 from heliograph.domain.health import Health, well
-from heliograph.domain.outcomes import Accepted, Deferred, Refused, Unknown
+from heliograph.domain.outcomes import Accepted, DedupeClass, Deferred, ReceiptLevel, Refused, Unknown
 from heliograph.domain.reasons import Reason
 from heliograph.domain.retry import SECOND
 from heliograph.ports import rows
@@ -292,6 +292,23 @@ async def test_a_reply_that_was_handed_back_and_overtaken_asks(store: AnyStore) 
     assert row is not None
     assert (row.state, row.question) == (State.ASKING, "overtaken")
     assert await claim(store) == []
+
+
+@pytest.mark.parametrize("standing", decide.Standing.ALL)
+async def test_proof_that_came_before_the_lease_was_over_leaves_nothing_to_decide(store: AnyStore, standing: str) -> None:
+    [place] = await found_account(store)
+    await store.commit(reply(place, "r1"))
+    [claimed] = await claim(store)
+    await store.commit(folding(claimed.delivery, [ev.ReceiptReceived(ReceiptLevel.DELIVERED, "p1")]))
+    [(account, lane, fence, head)] = await store.expire(now=NOW + LEASE + 1)
+    assert head is not None
+    policy = decide.Policy(DedupeClass.NONE, settle=0, standing=standing)
+    act = folding(head, decide.interrupted(head, policy, now=NOW + LEASE + 1))
+    act.releases.append(Release(lane, SWEEPER, fence))
+    await store.commit(act)
+    row = await store.delivery(account, head.id)
+    assert row is not None
+    assert (row.state, row.rank, row.question, row.epoch) == (State.DELIVERED, 2, "", 0)
 
 
 async def test_nothing_is_due_where_nothing_waits(store: AnyStore) -> None:

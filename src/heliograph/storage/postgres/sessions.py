@@ -172,8 +172,9 @@ class Sessions:
         try:
             tag = await connection.execute("COMMIT")
         except GONE as broken:
-            # Whatever it was doing, this connection is not to be used again.
-            connection.terminate()
+            # Whatever it is doing, this connection is not to be used again; the pool may have noticed before us.
+            with suppress(asyncpg.InterfaceError):
+                connection.terminate()
             raise Lost from broken
         if tag != "COMMIT":
             raise Raced
