@@ -13,8 +13,6 @@ ORDER: tuple[type[NamedTuple], ...] = (
     rows.Body, rows.Seen, rows.Answer, rows.Cursor, rows.File,
 )  # fmt: skip
 RANK = {cls: rank for rank, cls in enumerate(ORDER)}
-#: Nothing else in an act refers to these rows: they may be written whenever it suits.
-ANY_TIME = frozenset({rows.Body, rows.Seen, rows.Answer, rows.Cursor, rows.File})
 #: Which table a class writes to, where it is not called after it.
 TABLE: dict[type[NamedTuple], type[NamedTuple]] = {
     rows.RevokeToken: rows.Token, rows.PinIdentity: rows.Credential, rows.Throttle: rows.Channel, rows.BlockHandle: rows.Handle,
@@ -32,19 +30,22 @@ def row_written(put: NamedTuple) -> tuple[object, ...]:
 
 
 def waves(acts: Iterable[list[NamedTuple]]) -> list[dict[type[NamedTuple], list[NamedTuple]]]:
-    """Group the puts of acts by class: wave after wave, and in each wave by the order of classes. Nearly always one wave."""
+    """Group the puts of acts by class: wave after wave, and in each wave by the order of classes. Nearly always one wave.
+
+    What an act writes to one table stays in the act's order, and no row comes before the parents that the act gave it.
+    """
     found: list[dict[type[NamedTuple], list[NamedTuple]]] = []
     for puts in acts:
-        wave = 0
-        last = -1
+        # For each table: wave and rank of the act's last put.
+        last: dict[type[NamedTuple], tuple[int, int]] = {}
         for put in puts:
             cls = type(put)
-            if cls in ANY_TIME:
-                _into(found, 0, put)
-                continue
-            if RANK[cls] < last:
+            table = TABLE.get(cls, cls)
+            wave, rank = last.get(table, (0, 0))
+            if RANK[cls] < rank:
                 wave += 1
-            last = RANK[cls]
+            wave = max([wave, *(before for other, (before, _) in last.items() if RANK[other] < RANK[table])])
+            last[table] = (wave, RANK[cls])
             _into(found, wave, put)
     return [{cls: wave[cls] for cls in ORDER if cls in wave} for wave in found]
 
