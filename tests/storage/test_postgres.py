@@ -14,7 +14,8 @@ from heliograph.domain.delivery import State
 from heliograph.domain.health import well
 from heliograph.domain.outcomes import Accepted
 from heliograph.domain.reasons import Reason
-from heliograph.ports.store import Changes, Conflict, Fold, Loose, Unavailable
+from heliograph.ports.store import Changes, Conflict, Fenced, Fold, Loose, Unavailable
+from heliograph.storage.postgres import sessions
 from heliograph.storage.postgres.sessions import refuse_unsafe
 from heliograph.storage.postgres.store import PostgresStore
 from tests.storage.acts import NOW, claim, folding, found_account, opening, reply, result, send_one
@@ -88,6 +89,26 @@ async def test_one_row_changed_in_two_processes_changes_once(two: tuple[Postgres
     acts = [(two[0], row) for row in rows] + [(two[1], row) for row in reversed(rows)]
     found = await asyncio.gather(*(store.commit(folding(row, decide.cancel(row))) for store, row in acts), return_exceptions=True)
     assert Counter(type(one) for one in found) == {type(None): 20, Conflict: 20}
+
+
+async def test_a_lane_that_is_being_taken_over_is_waited_for(postgres: PostgresEngine) -> None:
+    store = await postgres.open()
+    [place] = await found_account(store)
+    await store.commit(reply(place, "r1"))
+    [claimed] = await claim(store)
+    sweeper = await postgres.connect()
+    taking = sweeper.transaction()
+    await taking.start()
+    await sweeper.execute("UPDATE lane SET owner = '~sweeper', fence = fence + 1")
+    late = asyncio.create_task(store.commit(result(claimed, Accepted("p1"))))
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    await eventually(lambda: postgres.raw(waiting), lambda found: found[0][0] == 1)
+    await taking.commit()
+    with pytest.raises(Fenced):
+        await late
+    assert await postgres.raw("SELECT owner, fence FROM lane") == [("~sweeper", claimed.fence + 1)]
+    await sweeper.close()
+    await store.close()
 
 
 async def test_the_other_process_is_woken_and_the_own_one_only_once(two: tuple[PostgresStore, PostgresStore]) -> None:
@@ -195,6 +216,8 @@ class Cutter:
         #: "before": the server never sees the next COMMIT; "after": its answer is lost.
         self.cut = ""
         self.cuts = 0
+        #: Whether the server is out of reach after a cut.
+        self.gone = False
         self._server: Any = None
 
     async def start(self) -> str:
@@ -206,6 +229,9 @@ class Cutter:
         self._server.close()
 
     async def _serve(self, client: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
+        if self.gone and self.cuts:
+            answers.close()
+            return
         server, requests = await asyncio.open_unix_connection(f"{self._upstream}/.s.PGSQL.5432")
         back = asyncio.create_task(self._relay(server, answers))
         try:
@@ -264,3 +290,23 @@ async def test_a_claim_whose_commit_was_lost_is_neither_lost_nor_doubled(cut_off
     row = await store.delivery(place.account, "r1.1")
     assert row is not None
     assert (row.state, row.attempt) == (State.ACCEPTED, 1)
+
+
+@pytest.mark.parametrize("how", ["before", "after"])
+async def test_an_outcome_that_cannot_be_learned_is_said_and_the_act_is_safe_to_repeat(
+    cut_off: tuple[Cutter, PostgresStore], how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cutter, store = cut_off
+    [place] = await found_account(store)
+    monkeypatch.setattr(sessions, "ASK_FOR", 0.2)
+    monkeypatch.setattr(sessions, "ASK_PAUSE", 0.01)
+    cutter.cut, cutter.gone = how, True
+    with pytest.raises(Unavailable, match="safe to repeat"):
+        await store.commit(reply(place, "r1"))
+    cutter.gone = False
+    if how == "after":
+        with pytest.raises(Conflict):
+            await store.commit(reply(place, "r1"))
+    else:
+        await store.commit(reply(place, "r1"))
+    assert await store.counts("acc_a") == {"queued": 1}

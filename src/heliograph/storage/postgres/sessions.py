@@ -16,8 +16,8 @@ ROLE = "heliograph_app"
 EVERY_ACCOUNT = "*"
 #: A statement that takes longer means that the database does not answer.
 TIMEOUT = 30.0
-#: How often, and how long apart in seconds, a lost commit is asked after. A restart after a crash takes seconds.
-ASK_TIMES, ASK_PAUSE = 60, 0.25
+#: For how long, and how far apart in seconds, a lost commit is asked after. A restart after a crash takes seconds.
+ASK_FOR, ASK_PAUSE = 20.0, 0.25
 #: A transaction that lost against another one is run again this often.
 RETRIES = 5
 
@@ -100,10 +100,11 @@ class Sessions:
             """Settings beyond a transaction are meant to stay."""
 
         async def prepare(connection: Any) -> None:
-            await connection.execute(f"SET ROLE {ROLE}" if pooler else f"SET ROLE {ROLE}; {_PLANS}")
-            refuse_unsafe(await connection.fetchrow(_CHECK))
-            if pooler:
-                await connection.execute("RESET ROLE")
+            async with connection.transaction():
+                await connection.execute(f"SET LOCAL ROLE {ROLE}")
+                refuse_unsafe(await connection.fetchrow(_CHECK))
+            if not pooler:
+                await connection.execute(f"SET ROLE {ROLE}; {_PLANS}")
 
         with store_errors():
             pool = await asyncpg.create_pool(
@@ -181,15 +182,17 @@ class Sessions:
 
     async def _was_committed(self, transaction: str) -> bool:
         """Ask the server, which remembers the fate of its recent transactions across a crash."""
-        for _ in range(ASK_TIMES):
-            with suppress(*UNABLE, asyncpg.PostgresError):
-                async with self._pool.acquire() as connection:
-                    if await connection.fetchval(_TIMELINE) != self._timeline:
-                        break
-                    fate = await connection.fetchval("SELECT pg_xact_status($1::text::xid8)", transaction)
-                if fate in {"committed", "aborted"}:
-                    return bool(fate == "committed")
-            await _pause(ASK_PAUSE)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ASK_FOR):
+                while True:
+                    with suppress(*UNABLE, asyncpg.PostgresError):
+                        async with self._pool.acquire() as connection:
+                            if await connection.fetchval(_TIMELINE) != self._timeline:
+                                break
+                            fate = await connection.fetchval("SELECT pg_xact_status($1::text::xid8)", transaction)
+                        if fate in {"committed", "aborted"}:
+                            return bool(fate == "committed")
+                    await _pause(ASK_PAUSE)
         raise Unavailable("the connection broke during COMMIT and the outcome could not be learned; every act is safe to repeat")
 
     async def close(self) -> None:

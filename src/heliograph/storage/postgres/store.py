@@ -126,7 +126,7 @@ async def open_postgres(
 ) -> PostgresStore:
     """Migrate, and open a pool whose connections work as role heliograph_app. `new_id` names the installation if the store is new.
 
-    `owner_dsn` is for the migrations, where `dsn` logs in as somebody who may not make them (or comes through a pooler).
+    `owner_dsn` is for the migrations and for listening, where `dsn` logs in as somebody who may not migrate, or goes through a pooler.
     `statement_cache_size` 0 is for a pooler in transaction mode: nothing is then kept on a connection between transactions.
     Raises MigrationError, or Unavailable where the server cannot be reached or may lose what it has confirmed.
     """
@@ -139,7 +139,7 @@ async def open_postgres(
         finally:
             await owner.close()
     sessions = await Sessions.open(dsn, size=pool_size, statement_cache_size=statement_cache_size)
-    store = PostgresStore(sessions, dsn=dsn, release=release)
+    store = PostgresStore(sessions, dsn=owner_dsn or dsn, release=release)
     await store._wakeup.open()
     return store
 
