@@ -121,13 +121,15 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-async def issue_token(context: Context, account: str, name: str, *, scopes: str, agent: str, secret: str, actor: str) -> str:
-    """Keep a new API token whose text is `secret`; returns its id. The text itself is never stored."""
+async def issue_token(
+    context: Context, account: str, name: str, *, scopes: str, agent: str, secret: str, actor: str, expires_at: int = 0
+) -> str:
+    """Keep a new API token whose text is `secret`; returns its id. The text itself is never stored. `expires_at` 0 is never."""
     if await context.store.agent(account, agent) is None:
         raise Missing("agent")
     token = context.new_id("tok")
     changes = Changes(account, context.clock.now(), actor)
-    changes.puts.append(rows.Token(account, token, digest(secret), name, scopes, changes.at, 0, 0, agent))
+    changes.puts.append(rows.Token(account, token, digest(secret), name, scopes, changes.at, expires_at, 0, agent))
     changes.loose.append(Loose("account", account, ev.TokenIssued(token)))
     await context.store.commit(changes)
     return token

@@ -1,0 +1,90 @@
+"""Whether this process is alive, ready and started, and its numbers: local facts only, since a provider's outage must not empty a fleet."""
+
+import asyncio
+import hmac
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from litestar import Request, Response, get
+
+from heliograph.bootstrap.application import Application
+from heliograph.ports.store import Store, Unavailable
+from heliograph.services.probe import probe
+from heliograph.web.problems import answer
+
+#: Seconds in which the store must answer.
+PATIENCE = 2.0
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Renders(Protocol):
+    """Makes the page of numbers, see bootstrap.metrics."""
+
+    async def render(self, store: Store) -> bytes:
+        """The page, in Prometheus' text format."""
+        ...
+
+
+@dataclass(slots=True)
+class Vitals:
+    """What the process knows of itself. `started` latches; `draining` is set when it is about to stop."""
+
+    metrics: Renders
+    started: bool = False
+    draining: bool = False
+    #: Where set, /metrics asks for it as a bearer token.
+    metrics_token: str = field(default="", repr=False)
+
+
+async def start(application: Application, vitals: Vitals) -> None:
+    """The gate of a start: the store is migrated by now; every enabled channel is probed once. A failing one holds its own."""
+    context = application.context
+    channels = [channel for channel in await context.store.all_channels() if channel.enabled]
+    await asyncio.gather(*(probe(context, channel.account, channel.id) for channel in channels), return_exceptions=True)
+    vitals.started = True
+
+
+@get("/livez", include_in_schema=False, media_type="text/plain")
+async def livez() -> str:
+    """The loop turns, or nobody would answer."""
+    return "alive\n"
+
+
+@get("/readyz", include_in_schema=False, media_type="text/plain")
+async def readyz(request: Request[Any, Any, Any]) -> Response[Any]:
+    """The store answers, and the process is not about to stop."""
+    if _vitals(request).draining:
+        return answer(503, "This process is about to stop.")
+    store: Store = request.app.state.application.context.store
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await store.installation()
+    except (Unavailable, TimeoutError):
+        return answer(503, "The store does not answer.")
+    return Response("ready\n", media_type="text/plain")
+
+
+@get("/startupz", include_in_schema=False, media_type="text/plain")
+async def startupz(request: Request[Any, Any, Any]) -> Response[Any]:
+    """The store is migrated and every channel was probed once."""
+    if not _vitals(request).started:
+        return answer(503, "The channels are being probed.")
+    return Response("started\n", media_type="text/plain")
+
+
+@get("/metrics", include_in_schema=False)
+async def metrics(request: Request[Any, Any, Any]) -> Response[Any]:
+    """Numbers for Prometheus. Labels are ids and codes; no text, no handle."""
+    vitals = _vitals(request)
+    given = request.headers.get("authorization", "").encode("utf-8", "replace")
+    if vitals.metrics_token and not hmac.compare_digest(given, b"Bearer " + vitals.metrics_token.encode()):
+        return answer(401, "The numbers ask for their own bearer token.", headers={"www-authenticate": 'Bearer realm="metrics"'})
+    return Response(await vitals.metrics.render(request.app.state.application.context.store), media_type=METRICS_TYPE)
+
+
+def _vitals(request: Request[Any, Any, Any]) -> Vitals:
+    vitals: Vitals = request.app.state.vitals
+    return vitals
+
+
+ROUTES = [livez, readyz, startupz, metrics]

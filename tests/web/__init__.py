@@ -1,0 +1,1 @@
+"""What programs, providers and monitors see over HTTP."""
