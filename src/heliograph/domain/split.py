@@ -16,7 +16,7 @@ def characters(text: str) -> int:
 
 def utf16_units(text: str) -> int:
     """Length in UTF-16 code units, as JavaScript and Java count: an emoji is at least two."""
-    return len(text) + sum(char > "\uffff" for char in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def utf8_bytes(text: str) -> int:

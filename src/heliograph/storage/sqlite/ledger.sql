@@ -52,48 +52,50 @@ UPDATE health SET interval = :interval, trial_at = :trial_at
 WHERE account = :account AND kind = :kind AND subject = :subject AND condition = 'held'
 
 -- name: lane_push
+-- A new delivery goes to the end, so it becomes the head only where nothing was open.
 INSERT INTO lane (account, id, channel, tail, head, ready_at, not_before, blocked, owner, lease_until, fence)
-VALUES (:account, :id, :channel, 1, NULL, 0, 0, 0, '', 0, 0)
-ON CONFLICT (account, id) DO UPDATE SET tail = tail + 1
+VALUES (:account, :id, :channel, 1, 1, :now, 0, 0, '', 0, 0)
+ON CONFLICT (account, id) DO UPDATE SET tail = tail + 1, head = coalesce(head, tail + 1), blocked = coalesce(blocked, 0),
+  ready_at = coalesce(ready_at, max(excluded.ready_at, not_before))
 RETURNING tail
 
--- name: lane_release
-UPDATE lane SET owner = '', lease_until = 0, not_before = :not_before WHERE account = :account AND id = :id
-
 -- name: lane_refresh
-UPDATE lane SET head = h.seq, blocked = coalesce(h.blocked, 0), ready_at = coalesce(max(h.ready_at, lane.not_before), 0)
-FROM (SELECT 1) LEFT JOIN (
-  SELECT seq, state IN ('unknown', 'asking') AS blocked, ready_at FROM delivery
-  WHERE account = :account AND lane = :id AND state IN ('queued', 'sending', 'unknown', 'asking') ORDER BY seq LIMIT 1) AS h ON 1
-WHERE lane.account = :account AND lane.id = :id
+UPDATE lane SET (head, blocked, ready_at) = (
+  SELECT d.seq, d.state IN ('unknown', 'asking'), max(d.ready_at, lane.not_before) FROM delivery d
+  WHERE d.account = :account AND d.lane = :id AND d.state IN ('queued', 'sending', 'unknown', 'asking') ORDER BY d.seq LIMIT 1)
+WHERE account = :account AND id = :id
 
--- name: runnable_channels
--- A skip through the index: one step per channel that has a runnable lane, however many lanes wait on it.
-WITH RECURSIVE step (row) AS (
-  SELECT rowid FROM (SELECT rowid FROM lane WHERE head IS NOT NULL AND blocked = 0 AND owner = ''
-    ORDER BY account, channel, ready_at LIMIT 1)
-  UNION ALL
-  -- Asked in two steps: of `(account, channel) > (…)` the index would only serve the account, and read all its waiting lanes.
-  SELECT coalesce(
-    (SELECT n.rowid FROM lane n WHERE n.head IS NOT NULL AND n.blocked = 0 AND n.owner = ''
-      AND n.account = l.account AND n.channel > l.channel ORDER BY n.channel, n.ready_at LIMIT 1),
-    (SELECT n.rowid FROM lane n WHERE n.head IS NOT NULL AND n.blocked = 0 AND n.owner = ''
-      AND n.account > l.account ORDER BY n.account, n.channel, n.ready_at LIMIT 1))
-  FROM step JOIN lane l ON l.rowid = step.row
-)
-SELECT l.account, l.channel, c.credential, r.fingerprint,
-  coalesce(hc.condition, 'well'), coalesce(hr.condition, 'well')
-FROM step
-JOIN lane l ON l.rowid = step.row
-JOIN channel c ON c.account = l.account AND c.id = l.channel AND c.enabled = 1 AND c.throttled_until <= :now
+-- name: lane_release
+UPDATE lane SET owner = '', lease_until = 0, not_before = :not_before, (head, blocked, ready_at) = (
+  SELECT d.seq, d.state IN ('unknown', 'asking'), max(d.ready_at, :not_before) FROM delivery d
+  WHERE d.account = :account AND d.lane = :id AND d.state IN ('queued', 'sending', 'unknown', 'asking') ORDER BY d.seq LIMIT 1)
+WHERE account = :account AND id = :id
+
+-- name: runnable_channel_within
+-- The next channel of an account that has a runnable lane, by one step in the index however many lanes wait.
+SELECT account, channel FROM lane WHERE head IS NOT NULL AND blocked = 0 AND owner = '' AND account = :account AND channel > :channel
+ORDER BY account, channel LIMIT 1
+
+-- name: runnable_channel_beyond
+SELECT account, channel FROM lane WHERE head IS NOT NULL AND blocked = 0 AND owner = '' AND account > :account
+ORDER BY account, channel LIMIT 1
+
+-- name: channel_condition
+SELECT c.credential, r.fingerprint, coalesce(hc.condition, 'well'), coalesce(hr.condition, 'well')
+FROM channel c
 JOIN credential r ON r.account = c.account AND r.id = c.credential
 LEFT JOIN health hc ON hc.account = c.account AND hc.kind = 'channel' AND hc.subject = c.id
 LEFT JOIN health hr ON hr.account = c.account AND hr.kind = 'credential' AND hr.subject = c.credential || '@' || r.fingerprint
-WHERE l.ready_at <= :now AND coalesce(hc.condition, 'well') <> 'held' AND coalesce(hr.condition, 'well') <> 'held'
+WHERE c.account = :account AND c.id = :channel AND c.enabled = 1 AND c.throttled_until <= :now
+  AND coalesce(hc.condition, 'well') <> 'held' AND coalesce(hr.condition, 'well') <> 'held'
 
 -- name: runnable_lanes
 SELECT id FROM lane WHERE account = :account AND channel = :channel AND head IS NOT NULL AND blocked = 0 AND owner = ''
 AND ready_at <= :now ORDER BY ready_at LIMIT :limit
+
+-- name: channel_next_ready
+SELECT ready_at FROM lane WHERE account = :account AND channel = :channel AND head IS NOT NULL AND blocked = 0 AND owner = ''
+ORDER BY ready_at LIMIT 1
 
 -- name: channel_busy
 SELECT 1 FROM lane WHERE account = :account AND channel = :channel AND owner <> '' LIMIT 1
@@ -128,8 +130,7 @@ UPDATE lane SET lease_until = 0 WHERE owner <> ''
 
 -- name: next_due
 SELECT min(at) FROM (
-  SELECT min(ready_at) AS at FROM lane WHERE head IS NOT NULL AND blocked = 0 AND owner = '' AND ready_at > :now
-  UNION ALL SELECT min(settle_at) FROM delivery WHERE state = 'unknown' AND settle_at IS NOT NULL
+  SELECT min(settle_at) AS at FROM delivery WHERE state = 'unknown' AND settle_at IS NOT NULL
   UNION ALL SELECT min(trial_at) FROM health WHERE condition = 'held'
   UNION ALL SELECT min(throttled_until) FROM channel WHERE throttled_until > :now
 )

@@ -14,6 +14,7 @@ from heliograph.ports.store import Changes, Claimed, Unavailable
 from heliograph.storage.migrations import Applied, available, pending
 from heliograph.storage.named import load
 from heliograph.storage.reads import Reads
+from heliograph.storage.sqlite.lanes import Claiming, next_ready
 from heliograph.storage.sqlite.transaction import Transaction
 from heliograph.storage.sqlite.writer import Writer
 
@@ -35,8 +36,8 @@ class SqliteStore(Reads):
         queries = load("queries.sql", "writes.sql", "sqlite/ledger.sql", placeholder=lambda n: f"?{n}")
         self._sql = {name: query.sql for name, query in queries.items()}
         self._transaction = Transaction(connection, queries, release)
+        self._claiming = Claiming(self._transaction)
         self._writer = Writer(connection, self._transaction, threaded=threaded)
-        self._turn = 0
         #: Called on the loop after a commit that touched lanes.
         self.on_touched: Callable[[], None] | None = None
         #: Called on the loop after each act, with the act: what pages that are open may want to know.
@@ -55,26 +56,24 @@ class SqliteStore(Reads):
 
     async def claim(self, *, worker: str, now: int, lease_until: int, limit: int) -> list[Claimed]:
         """See ports.store."""
-        self._turn += 1
-        turn = self._turn
-        claimed: list[Claimed] = await self._writer.do(lambda tx: tx.claim(worker, now, lease_until, limit, turn))
+        claimed: list[Claimed] = await self._writer.do(lambda _: self._claiming.claim(worker, now, lease_until, limit))
         return claimed
 
     async def expire(self, *, now: int) -> list[tuple[str, str, int, Delivery | None]]:
         """See ports.store."""
         if not self._reader.execute(self._sql["lanes_expired"], (now,)).fetchone():
             return []
-        taken: list[tuple[str, str, int, Delivery | None]] = await self._writer.do(lambda tx: tx.expire(now, now + SWEEP_LEASE))
+        taken: list[tuple[str, str, int, Delivery | None]] = await self._writer.do(lambda _: self._claiming.expire(now, now + SWEEP_LEASE))
         return taken
 
     async def extend(self, *, worker: str, now: int, lease_until: int) -> None:
         """See ports.store."""
-        await self._writer.do(lambda tx: tx.extend(worker, now, lease_until))
+        await self._writer.do(lambda _: self._claiming.extend(worker, now, lease_until))
 
     async def next_due(self, now: int) -> int | None:
         """See ports.store."""
-        found: int | None = self._reader.execute(self._sql["next_due"], (now,)).fetchone()[0]
-        return found
+        moments = [next_ready(self._reader.execute, self._sql, now), *self._reader.execute(self._sql["next_due"], (now,)).fetchall()[0]]
+        return min((moment for moment in moments if moment is not None), default=None)
 
     async def close(self) -> None:
         """See ports.store."""
@@ -99,9 +98,12 @@ def open_sqlite(path: Path, *, now: int, new_id: str, release: str, threaded: bo
         connection = apsw.Connection(str(path))
         _configure(connection, durable=durable)
         migrate(connection, now=now)
-        connection.execute("INSERT INTO installation (id, created_at) SELECT ?, ? WHERE NOT EXISTS (SELECT 1 FROM installation)", (new_id, now))
+        connection.execute(
+            "INSERT INTO installation (id, created_at) SELECT ?, ? WHERE NOT EXISTS (SELECT 1 FROM installation)", (new_id, now)
+        )
         reader = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         reader.set_busy_timeout(5000)
+        _keep_plans(reader)
         reader.execute("PRAGMA cache_size = -32768")
     except apsw.Error as broken:
         os.close(lock)
@@ -110,7 +112,7 @@ def open_sqlite(path: Path, *, now: int, new_id: str, release: str, threaded: bo
         os.close(lock)
         raise
     store = SqliteStore(connection, reader, lock, release=release, threaded=threaded)
-    store._transaction.orphan_all()
+    store._claiming.orphan_all()
     return store
 
 
@@ -128,6 +130,7 @@ def _take_writer_role(path: Path) -> int:
 
 def _configure(connection: apsw.Connection, *, durable: bool) -> None:
     connection.set_busy_timeout(5000)
+    _keep_plans(connection)
     connection.execute("PRAGMA journal_mode = WAL")
     # In WAL mode NORMAL loses committed transactions on power loss.
     connection.execute("PRAGMA synchronous = FULL" if durable else "PRAGMA synchronous = OFF")
@@ -135,6 +138,11 @@ def _configure(connection: apsw.Connection, *, durable: bool) -> None:
     connection.execute("PRAGMA cache_size = -65536")
     connection.execute("PRAGMA wal_autocheckpoint = 4000")
     connection.execute("PRAGMA temp_store = MEMORY")
+
+
+def _keep_plans(connection: apsw.Connection) -> None:
+    """Do not plan a statement anew each time its parameters change: that costs more than running it."""
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
 
 
 def migrate(connection: apsw.Connection, *, now: int, phase: str = "expand", up_to: int | None = None) -> list[int]:
@@ -146,7 +154,9 @@ def migrate(connection: apsw.Connection, *, now: int, phase: str = "expand", up_
     done = []
     connection.execute("BEGIN EXCLUSIVE")
     try:
-        applied = [Applied(*row) for row in connection.execute("SELECT number, phase, name, checksum FROM schema_migration ORDER BY number")]
+        applied = [
+            Applied(*row) for row in connection.execute("SELECT number, phase, name, checksum FROM schema_migration ORDER BY number")
+        ]
         for step in pending(available("sqlite"), applied):
             if (step.phase == "contract" and phase != "contract") or (up_to is not None and step.number > up_to):
                 break

@@ -1,4 +1,5 @@
--- The first schema. Times are microseconds since the epoch, UTC. Every table leads with the account.
+-- The first schema. Narrow tables are WITHOUT ROWID; wide ones are not, since their rows would fill the inner pages of the tree.
+-- Times are microseconds since the epoch, UTC. Every table leads with the account.
 
 CREATE TABLE installation (
   id          TEXT PRIMARY KEY,
@@ -45,7 +46,7 @@ CREATE TABLE credential (
   identity    TEXT NOT NULL,
   created_at  INTEGER NOT NULL,
   PRIMARY KEY (account, id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE channel (
   account         TEXT NOT NULL REFERENCES account (id),
@@ -60,7 +61,7 @@ CREATE TABLE channel (
   updated_at      INTEGER NOT NULL,
   PRIMARY KEY (account, id),
   FOREIGN KEY (account, credential) REFERENCES credential (account, id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE health (
   account    TEXT NOT NULL REFERENCES account (id),
@@ -111,7 +112,7 @@ CREATE TABLE conversation (
   PRIMARY KEY (account, id),
   FOREIGN KEY (account, channel) REFERENCES channel (account, id),
   FOREIGN KEY (account, contact) REFERENCES contact (account, id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 -- `removed`: 0 in use, 1 gone at the provider, 2 merged at the provider into another one of ours.
 CREATE UNIQUE INDEX conversation_address ON conversation (account, channel, address) WHERE removed = 0;
 CREATE INDEX handle_contact ON handle (account, contact, channel);
@@ -130,7 +131,7 @@ CREATE TABLE ticket (
   PRIMARY KEY (account, id),
   UNIQUE (account, number),
   FOREIGN KEY (account, conversation) REFERENCES conversation (account, id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX ticket_recent ON ticket (account, state, updated_at, id);
 
 CREATE TABLE comment (
@@ -145,7 +146,7 @@ CREATE TABLE comment (
   created_at  INTEGER NOT NULL,
   PRIMARY KEY (account, id),
   FOREIGN KEY (account, ticket) REFERENCES ticket (account, id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX comment_ticket ON comment (account, ticket, id);
 
 CREATE TABLE body (
@@ -153,19 +154,19 @@ CREATE TABLE body (
   id      TEXT NOT NULL,
   data    TEXT NOT NULL,
   PRIMARY KEY (account, id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
--- One row per conversation. `head` is the lowest open sequence, NULL when nothing is open; it is
--- derived from the deliveries by one statement (lane_refresh) after each change.
+-- One row per conversation. `head`, `ready_at` and `blocked` are those of the lowest open delivery, NULL when nothing is
+-- open: derived from the deliveries, in the statement that follows each change of one.
 CREATE TABLE lane (
   account     TEXT NOT NULL,
   id          TEXT NOT NULL,
   channel     TEXT NOT NULL,
   tail        INTEGER NOT NULL,
   head        INTEGER,
-  ready_at    INTEGER NOT NULL,
+  ready_at    INTEGER,
   not_before  INTEGER NOT NULL,
-  blocked     INTEGER NOT NULL,
+  blocked     INTEGER,
   owner       TEXT NOT NULL,
   lease_until INTEGER NOT NULL,
   fence       INTEGER NOT NULL,
@@ -173,9 +174,7 @@ CREATE TABLE lane (
   FOREIGN KEY (account, id) REFERENCES conversation (account, id)
 ) STRICT;
 CREATE INDEX lane_runnable ON lane (account, channel, ready_at) WHERE head IS NOT NULL AND blocked = 0 AND owner = '';
-CREATE INDEX lane_ready ON lane (ready_at) WHERE head IS NOT NULL AND blocked = 0 AND owner = '';
-CREATE INDEX lane_owned ON lane (account, channel) WHERE owner <> '';
-CREATE INDEX lane_lease ON lane (lease_until) WHERE owner <> '';
+CREATE INDEX lane_owned ON lane (account, channel, lease_until) WHERE owner <> '';
 
 CREATE TABLE delivery (
   account      TEXT NOT NULL,
@@ -211,13 +210,13 @@ CREATE TABLE delivery (
   CHECK ((state = 'asking') = (question <> '')),
   CHECK (attempt_open = (state = 'sending')),
   CHECK (state = 'unknown' OR settle_at IS NULL)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE UNIQUE INDEX delivery_lane ON delivery (account, lane, seq);
 CREATE INDEX delivery_open ON delivery (account, lane, seq) WHERE state IN ('queued', 'sending', 'unknown', 'asking');
 CREATE INDEX delivery_settle ON delivery (settle_at) WHERE state = 'unknown' AND settle_at IS NOT NULL;
 CREATE INDEX delivery_provider ON delivery (account, channel, provider_id) WHERE provider_id <> '';
 CREATE INDEX delivery_comment ON delivery (account, comment, part);
-CREATE INDEX delivery_noticed ON delivery (account, state, id) WHERE state IN ('queued', 'sending', 'unknown', 'asking', 'failed');
+CREATE INDEX delivery_failed ON delivery (account, id) WHERE state = 'failed';
 
 -- Append-only. `subject` and `position` are set where a row is folded from the event.
 CREATE TABLE event (
@@ -237,8 +236,7 @@ CREATE TABLE event (
   release     TEXT NOT NULL,
   attempt     INTEGER,
   reason      TEXT NOT NULL,
-  data        TEXT NOT NULL,
-  FOREIGN KEY (account) REFERENCES account (id)
+  data        TEXT NOT NULL
 ) STRICT;
 CREATE INDEX event_stream ON event (account, stream, stream_id, seq);
 CREATE UNIQUE INDEX event_position ON event (account, subject, position) WHERE position IS NOT NULL;
@@ -263,7 +261,7 @@ CREATE TABLE orphan (
   receipt     TEXT NOT NULL,
   created_at  INTEGER NOT NULL,
   PRIMARY KEY (account, channel, event_id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE answer (
   account    TEXT NOT NULL,
@@ -273,7 +271,7 @@ CREATE TABLE answer (
   body       TEXT NOT NULL,
   created_at INTEGER NOT NULL,
   PRIMARY KEY (account, key)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE cursor (
   account TEXT NOT NULL,
