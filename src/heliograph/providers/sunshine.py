@@ -5,7 +5,6 @@ Source for paths, codes and limits: the OpenAPI description, 17.12.
 
 import base64
 import hmac
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
@@ -136,7 +135,7 @@ class Sunshine:
 
     async def _call(self, method: str, url: str, body: Any = None, *, max_bytes: int = 1_048_576) -> HttpResponse | SendResult:
         """One call: the answer if it is a success, else what it means."""
-        data = None if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        data = None if body is None else wire.encode(body)
         try:
             response = await self._http.request(method, url, headers=self._headers, body=data, timeout=MESSAGE_TIMEOUT, max_bytes=max_bytes)
         except NotSent as error:

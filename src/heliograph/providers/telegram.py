@@ -5,7 +5,6 @@ Telegram offers no key, no list and no receipt: an ambiguous send stays ambiguou
 """
 
 import hmac
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
@@ -186,7 +185,7 @@ class Telegram:
             if file is not None:
                 response = await self._http.request("POST", url, headers={}, form=fields, files=(file,), timeout=timeout)
             else:
-                body = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+                body = wire.encode(fields)
                 response = await self._http.request("POST", url, headers=JSON, body=body, timeout=timeout, max_bytes=max_bytes)
         except NotSent as error:
             return certainty.not_sent(error)

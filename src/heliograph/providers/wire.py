@@ -34,6 +34,14 @@ def decode(body: bytes) -> Any:
         return None
 
 
+def encode(value: Any) -> bytes:
+    """Compact JSON in UTF-8; a lone surrogate, which UTF-8 cannot carry, becomes "?"."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
 def _whole(digits: str) -> int | None:
     return int(digits) if len(digits) <= 40 else None
 

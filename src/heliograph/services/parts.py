@@ -1,7 +1,6 @@
 """Comments' contents and deliveries' parts as JSON for the body table, and back."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -14,8 +13,8 @@ NAMES = {cls: name for name, cls in KINDS.items()}
 
 
 def dump_contents(contents: Sequence[Content]) -> str:
-    """A comment's contents as a JSON list of objects with a `type`."""
-    return msgspec.json.encode([{"type": NAMES[type(c)], **asdict(c)} for c in contents]).decode()
+    """A comment's contents as a JSON list of objects with one key, the kind."""
+    return msgspec.json.encode([{NAMES[type(content)]: content} for content in contents]).decode()
 
 
 def load_contents(data: str) -> list[Content]:
@@ -24,8 +23,7 @@ def load_contents(data: str) -> list[Content]:
         return []
     found: list[Content] = []
     for item in msgspec.json.decode(data):
-        cls = KINDS[item.pop("type")]
-        found.append(msgspec.convert(item, cls))
+        found.extend(msgspec.convert(value, KINDS[kind]) for kind, value in item.items())
     return found
 
 
@@ -47,8 +45,7 @@ def plain(contents: Sequence[Content]) -> str:
 
 def dump_part(part: Part) -> str:
     """A part as JSON, without its file's bytes."""
-    media = None if part.media is None else asdict(part.media)
-    return msgspec.json.encode({"kind": part.kind, "payload": part.payload, "media": media}).decode()
+    return msgspec.json.encode({"kind": part.kind, "payload": part.payload, "media": part.media}).decode()
 
 
 def load_part(data: str) -> Part:

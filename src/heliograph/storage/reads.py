@@ -9,12 +9,13 @@ from heliograph.domain.health import Condition, Health
 from heliograph.ports import rows
 
 R = TypeVar("R")
+STATES = {state.value: state for state in State}
+STATE = Delivery._fields.index("state")
 
 
 def make_delivery(values: Any) -> Delivery:
     """A row of table `delivery`, whose columns are the fields in order."""
-    row = Delivery._make(values)
-    return row._replace(state=State(row.state))
+    return Delivery(*values[:STATE], STATES[values[STATE]], *values[STATE + 1 :])
 
 
 def make_health(values: Any) -> Health:
