@@ -41,6 +41,11 @@ def test_the_bare_frame_keeps_all_contracts(tmp_path: Path) -> None:
     assert "0 broken" in report
 
 
+def test_the_command_line_puts_web_and_worker_into_one_process(tmp_path: Path) -> None:
+    report = lint(tmp_path, {"cli/up.py": "import heliograph.web\nimport heliograph.worker\n"})
+    assert report.startswith("0\n"), report
+
+
 @pytest.mark.parametrize(
     ("contract", "module", "text"),
     [
@@ -48,6 +53,7 @@ def test_the_bare_frame_keeps_all_contracts(tmp_path: Path) -> None:
         ("One direction", "services/reply.py", "import heliograph.bootstrap\n"),
         ("One direction", "services/reply.py", "import heliograph.sandbox\n"),
         ("One direction", "web/page.py", "import heliograph.cli\n"),
+        ("One direction", "web/page.py", "import heliograph.worker\n"),
         ("No package has an import cycle", "services/a.py", "import heliograph.services.b.c\n"),
         ("A provider knows no other", "providers/telegram.py", "import heliograph.providers.sunshine\n"),
         ("do no I/O", "domain/a.py", "import sqlite3\n"),

@@ -20,7 +20,10 @@ from heliograph.services.context import Context
 from heliograph.services.holds import Holds
 from heliograph.services.policies import Policies
 from heliograph.storage.files import DiskFiles
+from heliograph.storage.migrations import MigrationError as MigrationError
+from heliograph.storage.postgres.reading import read_postgres
 from heliograph.storage.postgres.store import open_postgres
+from heliograph.storage.sqlite.reading import read_sqlite
 from heliograph.storage.sqlite.store import open_sqlite
 from heliograph.storage.vault import AesVault
 
@@ -66,8 +69,23 @@ def _unobserved(name: str, fields: Mapping[str, str | int | float]) -> None:
 async def build(config: Config, *, observe: Observe = _unobserved, failpoint: Failpoint = _no_failpoint) -> Application:
     """Open the store, migrate it, and put everything together. Raises Unavailable, MigrationError or ValueError (master key)."""
     clock, rng = SystemClock(), SystemRng()
-    vault = AesVault(config.master_key)
     store = await _open_store(config, clock.now(), make_id("ins", id_value(clock.now(), rng.bits())))
+    return _assemble(config, store, clock, rng, observe, failpoint)
+
+
+async def look(config: Config, *, observe: Observe = _unobserved) -> Application:
+    """The same for commands that look and do not write: the store is opened as it is, beside whoever works on it.
+
+    Raises Unavailable, MigrationError or ValueError (master key).
+    """
+    store: Store = (
+        await read_postgres(config.database, release=config.release) if config.database else read_sqlite(config.data / "heliograph.db")
+    )
+    return _assemble(config, store, SystemClock(), SystemRng(), observe, _no_failpoint)
+
+
+def _assemble(config: Config, store: Store, clock: SystemClock, rng: SystemRng, observe: Observe, failpoint: Failpoint) -> Application:
+    vault = AesVault(config.master_key)
     http = AiohttpHttp(guarded=True, allow=config.allow_networks, limit=config.connections)
 
     def make(name: str, fields: Mapping[str, str]) -> Provider:

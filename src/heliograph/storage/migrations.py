@@ -64,3 +64,10 @@ def pending(steps: list[Migration], applied: list[Applied]) -> list[Migration]:
             )
     have = {done.number for done in applied}
     return [step for step in steps if step.number not in have]
+
+
+def expect_migrated(engine: str, applied: list[Applied]) -> None:
+    """Raises MigrationError where steps are missing that a release needs before it takes work."""
+    missing = [step.number for step in pending(available(engine), applied) if step.phase == "expand"]
+    if missing:
+        raise MigrationError(f"migrations {missing} are not applied; the next start of a writing process applies them")

@@ -1,0 +1,69 @@
+"""The master key: made, read and kept, never shown by accident."""
+
+import base64
+import binascii
+import os
+import secrets
+from pathlib import Path
+
+#: The key file in the data folder, and the variable that takes its place.
+FILE, VARIABLE = "master.key", "HELIOGRAPH_MASTER_KEY"
+SIZE = 32
+
+
+class BadKey(ValueError):
+    """A master key is not one. The message tells what to do and nothing of the key."""
+
+
+def new_master_key() -> str:
+    """32 random bytes as text."""
+    return base64.b64encode(secrets.token_bytes(SIZE)).decode()
+
+
+def parse_master_key(text: str, *, source: str) -> bytes:
+    """The key from base64 or hexadecimal text; `source` is named in the complaint. Raises BadKey."""
+    cleaned = text.strip()
+    try:
+        key = (
+            bytes.fromhex(cleaned)
+            if len(cleaned) == 2 * SIZE
+            else base64.b64decode(cleaned.replace("-", "+").replace("_", "/"), validate=True)
+        )
+    except (ValueError, binascii.Error):
+        key = b""
+    if len(key) != SIZE:
+        raise BadKey(f"{source} must be {SIZE} bytes in base64 or hexadecimal. Make one with: heliograph keys new")
+    return key
+
+
+def read_key_file(data: Path) -> bytes | None:
+    """The key of a data folder, or None where there is none yet. Raises BadKey, also where others may read the file."""
+    path = data / FILE
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text("ascii", errors="replace")
+    except FileNotFoundError:
+        return None
+    except OSError as unreadable:
+        raise BadKey(f"{path} cannot be read: {unreadable.strerror}.") from unreadable
+    if mode & 0o077:
+        raise BadKey(f"{path} may be read by other users. Take that away: chmod 600 {path}")
+    return parse_master_key(text, source=str(path))
+
+
+def create_key_file(data: Path) -> bytes:
+    """Make a key, durably, readable by this user alone. Raises FileExistsError where there is one."""
+    data.mkdir(parents=True, exist_ok=True)
+    text = new_master_key()
+    file = os.open(data / FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(file, f"{text}\n".encode())
+        os.fsync(file)
+    finally:
+        os.close(file)
+    folder = os.open(data, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return parse_master_key(text, source=FILE)

@@ -1,0 +1,86 @@
+"""Counters of this process and gauges of the store, for Prometheus."""
+
+from collections.abc import Callable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE
+
+from heliograph.domain.health import Condition
+from heliograph.domain.reasons import Reason
+from heliograph.domain.retry import SECOND
+from heliograph.ports.store import Store
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+__all__ = ["CONTENT_TYPE", "Metrics"]
+
+
+class Metrics:
+    """One per process. Labels are names of kinds and ids of channels: never an account, a contact or a text."""
+
+    def __init__(self, now: Callable[[], int]) -> None:
+        self._now = now
+        self.registry = CollectorRegistry()
+        self._attempts = self._counter("attempts", "Attempts to hand a message to a provider", "provider", "outcome", "reason")
+        self._seconds = Histogram(
+            "heliograph_attempt_seconds", "How long a provider took to answer", ("provider",), buckets=_SECONDS, registry=self.registry
+        )
+        self._unmapped = self._counter("unmapped_codes", "Provider codes that no table of ours knows", "provider")
+        self._inbound = self._counter("inbound", "Items that providers handed in", "kind", "new")
+        self._probes = self._counter("probes", "Checks of credentials and identity", "provider", "outcome")
+        self._bugs = self._counter("bugs", "Faults of this software that were caught and written down", "place")
+        self._rounds = self._counter("rounds_failed", "Rounds of background loops that will be made again", "error")
+        self._deliveries = self._gauge("deliveries", "Replies' parts by state", "state")
+        self._waiting = self._gauge("waiting", "Replies' parts that are not with the provider yet", "channel", "state")
+        self._oldest = self._gauge("oldest_waiting_seconds", "Age of the oldest one that waits", "channel")
+        self._holds = self._gauge("holds", "Channels and credential versions on hold or in trial", "kind", "condition")
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"heliograph_{name}", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"heliograph_{name}", text, labels, registry=self.registry)
+
+    def observe(self, name: str, fields: Mapping[str, str | int | float]) -> None:
+        """Count what has happened; see ports.runtime.Observe. What is not counted is ignored."""
+        match name:
+            case "attempt_concluded":
+                provider = str(fields["provider"])
+                self._attempts.labels(provider, str(fields["outcome"]), str(fields["reason"])).inc()
+                self._seconds.labels(provider).observe(float(fields["seconds"]))
+                if fields["reason"] == Reason.OTHER:
+                    self._unmapped.labels(provider).inc()
+            case "inbound_taken":
+                self._inbound.labels(str(fields["kind"]), str(fields["new"])).inc()
+            case "probe_concluded":
+                self._probes.labels(str(fields["provider"]), str(fields["outcome"])).inc()
+            case "provider_bug" | "delivery_bug" | "round_bug":
+                self._bugs.labels(name.removesuffix("_bug")).inc()
+            case "round_failed" | "claim_failed":
+                self._rounds.labels(str(fields["error"])).inc()
+            case _:
+                pass
+
+    async def render(self, store: Store) -> bytes:
+        """Everything in Prometheus' text format, the store's gauges read now. Raises Unavailable."""
+        accounts = await store.accounts()
+        states: dict[str, int] = {}
+        holds: dict[tuple[str, str], int] = {}
+        for account in accounts:
+            for state, number in (await store.counts(account.id)).items():
+                states[state] = states.get(state, 0) + number
+            for health in await store.healths(account.id):
+                if health.condition is not Condition.WELL:
+                    holds[health.kind, health.condition] = holds.get((health.kind, health.condition), 0) + 1
+        for gauge in (self._deliveries, self._waiting, self._oldest, self._holds):
+            gauge.clear()
+        for state, number in states.items():
+            self._deliveries.labels(state).set(number)
+        for (kind, condition), number in holds.items():
+            self._holds.labels(kind, condition).set(number)
+        oldest: dict[str, int] = {}
+        for row in await store.waiting():
+            self._waiting.labels(row.channel, row.state).set(row.number)
+            oldest[row.channel] = min(oldest.get(row.channel, row.oldest_at), row.oldest_at)
+        for channel, at in oldest.items():
+            self._oldest.labels(channel).set(max(0.0, (self._now() - at) / SECOND))
+        return generate_latest(self.registry)

@@ -1,0 +1,156 @@
+"""What an operator may do from the command line, wherever the writer of the store is: here, or in the process that runs."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from heliograph.bootstrap.application import Application
+from heliograph.domain.decide import Refusal
+from heliograph.domain.delivery import State
+from heliograph.services import configure, tokens
+from heliograph.services.context import Invalid, Missing
+from heliograph.services.decisions import decide_on
+
+ACTOR = "operator"
+#: Deliveries that one `resend --channel` takes in at most.
+MOST = 10_000
+
+
+class NotDone(Exception):
+    """The operation was refused. The message is for the person who asked, and holds no content."""
+
+
+class Resend(msgspec.Struct, forbid_unknown_fields=True):
+    """Send again what failed, asks or was cancelled."""
+
+    deliveries: list[str]
+
+
+class CreateAccount(msgspec.Struct, forbid_unknown_fields=True):
+    """A new tenant with its first admin."""
+
+    name: str
+    admin: str
+    locale: str = "en"
+
+
+class CreateAgent(msgspec.Struct, forbid_unknown_fields=True):
+    """Somebody who answers tickets."""
+
+    account: str
+    name: str
+    role: str = "agent"
+
+
+class AddChannel(msgspec.Struct, forbid_unknown_fields=True):
+    """A connection of an account to a provider."""
+
+    account: str
+    provider: str
+    name: str
+    config: dict[str, str]
+
+    def __repr__(self) -> str:
+        return "AddChannel(…)"
+
+
+class IssueToken(msgspec.Struct, forbid_unknown_fields=True):
+    """An API token in the name of an agent."""
+
+    account: str
+    agent: str
+    name: str
+    scopes: str
+
+
+class RevokeToken(msgspec.Struct, forbid_unknown_fields=True):
+    """Make a token void."""
+
+    account: str
+    token: str
+
+
+Answer = dict[str, Any]
+
+
+async def _resend(application: Application, wanted: Resend) -> Answer:
+    store = application.context.store
+    accounts = [account.id for account in await store.accounts()]
+    done, refused = [], {}
+    for id in wanted.deliveries[:MOST]:
+        owner = next([account for account in accounts if await store.delivery(account, id) is not None].__iter__(), None)
+        if owner is None:
+            refused[id] = "There is no such delivery."
+            continue
+        try:
+            await decide_on(application.context, owner, id, "resend", actor=ACTOR)
+            done.append(id)
+        except Refusal as no:
+            refused[id] = str(no)
+    return {"resent": done, "refused": refused}
+
+
+async def _create_account(application: Application, wanted: CreateAccount) -> Answer:
+    account = await configure.create_account(application.context, wanted.name, locale=wanted.locale)
+    agent = await configure.create_agent(application.context, account, wanted.admin, role="admin")
+    return {"account": account, "agent": agent}
+
+
+async def _create_agent(application: Application, wanted: CreateAgent) -> Answer:
+    if wanted.role not in ("agent", "admin"):
+        raise NotDone("A role is agent or admin.")
+    if await application.context.store.account(wanted.account) is None:
+        raise Missing("account")
+    return {"agent": await configure.create_agent(application.context, wanted.account, wanted.name, role=wanted.role)}
+
+
+async def _add_channel(application: Application, wanted: AddChannel) -> Answer:
+    spec = application.specs.get(wanted.provider)
+    if spec is None:
+        raise NotDone(f"There is no such provider. There are: {', '.join(sorted(application.specs))}.")
+    channel = await configure.create_channel(application.context, wanted.account, spec, name=wanted.name, config=wanted.config, actor=ACTOR)
+    application.context.suspect(wanted.account, channel)
+    hook = f"/hooks/{wanted.provider}/{channel}" if "webhook" in spec.capabilities else ""
+    return {"channel": channel, "webhook": hook}
+
+
+async def _issue_token(application: Application, wanted: IssueToken) -> Answer:
+    if not wanted.scopes or set(wanted.scopes.split()) - {"read", "write", "admin"}:
+        raise NotDone("A scope is read, write or admin; each includes those before it.")
+    secret = tokens.new_text(application.context.rng)
+    token = await configure.issue_token(
+        application.context, wanted.account, wanted.name, scopes=wanted.scopes, agent=wanted.agent, secret=secret, actor=ACTOR
+    )
+    return {"token": token, "text": secret}
+
+
+async def _revoke_token(application: Application, wanted: RevokeToken) -> Answer:
+    await tokens.revoke(application.context, wanted.account, wanted.token, actor=ACTOR)
+    return {"token": wanted.token}
+
+
+_Operation = Callable[[Application, Any], Awaitable[Answer]]
+OPERATIONS: dict[type[msgspec.Struct], _Operation] = {
+    Resend: _resend,
+    CreateAccount: _create_account,
+    CreateAgent: _create_agent,
+    AddChannel: _add_channel,
+    IssueToken: _issue_token,
+    RevokeToken: _revoke_token,
+}
+BY_NAME: Mapping[str, type[msgspec.Struct]] = {kind.__name__: kind for kind in OPERATIONS}
+
+
+async def operate(application: Application, wanted: msgspec.Struct) -> Answer:
+    """Carry it out here. Raises NotDone or Unavailable."""
+    try:
+        return await OPERATIONS[type(wanted)](application, wanted)
+    except Missing as missing:
+        raise NotDone(f"There is no such {missing}.") from missing
+    except Invalid as invalid:
+        raise NotDone(str(invalid)) from invalid
+
+
+#: States that a resend is for.
+RESENDABLE = (State.FAILED, State.ASKING, State.CANCELLED)

@@ -1,0 +1,141 @@
+"""What an operator may set: read from the environment and one TOML file, and refused loudly where it looks like an accident."""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+PREFIX = "HELIOGRAPH_"
+#: Read by others than Settings: the file itself, and what only tests set.
+ELSEWHERE = ("HELIOGRAPH_CONFIG", "HELIOGRAPH_FAILPOINT", "HELIOGRAPH_TESTING")
+DEFAULT_DATA = "heliograph-data"
+
+Whole = Annotated[int, Meta(ge=1, le=10_000, description="a whole number from 1 to 10000")]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """One installation's settings. Each field is a variable HELIOGRAPH_<NAME> and a name in the TOML file."""
+
+    data: Annotated[str, Meta(description="a folder")] = ""
+    database_url: Annotated[str, Meta(pattern="^postgres(ql)?://", description="an address postgresql://user@host/name")] = ""
+    master_key: Annotated[str, Meta(description="32 bytes in base64 or hexadecimal")] = ""
+    host: Annotated[str, Meta(description="an address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="a whole number from 0 to 65535")] = 8420
+    public_url: Annotated[str, Meta(pattern="^https?://[^/]+", description="an address http(s)://…")] = ""
+    release: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][\w.+-]{0,63}$", description="a name of letters, digits, dots and dashes")] = ""
+    concurrency: Whole = 100
+    connections: Whole = 1000
+    # A call may take 30 s; the lease must outlive it with room to spare, or no call would ever be started.
+    lease_seconds: Annotated[float, Meta(ge=40, le=3600, description="a number of seconds from 40 to 3600")] = 60.0
+    allow_networks: Annotated[str, Meta(pattern=r"^[0-9a-fA-F.:/, ]*$", description="networks such as 10.0.0.0/8, comma separated")] = ""
+    log_format: Annotated[Literal["auto", "json", "pretty"], Meta(description="auto, json or pretty")] = "auto"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="debug, info, warning or error")] = "info"
+
+    def __repr__(self) -> str:
+        return "Settings(…)"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Nothing: some of it is secret."""
+        return []
+
+    @property
+    def folder(self) -> Path:
+        """Where files, and the store if it is SQLite, live."""
+        return Path(self.data or DEFAULT_DATA)
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Networks off the public internet that providers may be at."""
+        return tuple(each.strip() for each in self.allow_networks.split(",") if each.strip())
+
+
+class SettingsError(ValueError):
+    """Some settings are wrong. `problems`: one sentence each, naming the setting and never its value."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+FIELDS = {field.name: field for field in msgspec.structs.fields(Settings)}
+_PLACEHOLDER = re.compile(
+    r"^(change[-_ ]?me|replace[-_ ]?me|placeholder|to[-_ ]?do|xxx+|fixme|example|secret|password|none|null|undefined|your[-_ ].*|<.*>)$",
+    re.I,
+)
+_UNEXPANDED = re.compile(r"\$\{|\$\(|\{\{|%\(|^\$[A-Z_]+$")
+
+
+def load(environ: Mapping[str, str], *, file: Path | None = None) -> Settings:
+    """Read the settings; a variable wins over the file. Raises SettingsError with everything that is wrong, not only the first."""
+    problems: list[str] = []
+    given: dict[str, tuple[str, Any]] = {}
+    path = file or (Path(environ["HELIOGRAPH_CONFIG"]) if environ.get("HELIOGRAPH_CONFIG") else None)
+    if path is not None:
+        for name, value in _read(path, problems).items():
+            if name in FIELDS:
+                given[name] = (f"{name} in {path.name}", value)
+            else:
+                problems.append(f"{path.name} has no setting {name}.{_guess(name, list(FIELDS))}")
+    variables = [PREFIX + name.upper() for name in FIELDS]
+    for variable in sorted(v for v in environ if v.startswith(PREFIX) and v not in ELSEWHERE):
+        if variable in variables:
+            given[variable.removeprefix(PREFIX).lower()] = (variable, environ[variable])
+        else:
+            problems.append(f"{variable} is not a setting.{_guess(variable, [*variables, *ELSEWHERE])}")
+    values = {name: _value(name, source, value, problems) for name, (source, value) in given.items()}
+    if problems:
+        raise SettingsError(problems)
+    return Settings(**values)
+
+
+def _read(path: Path, problems: list[str]) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as unreadable:
+        problems.append(f"{path} cannot be read: {unreadable.strerror}.")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        problems.append(f"{path} is not TOML: write one name = value a line, and text in double quotes.")
+    return {}
+
+
+def _guess(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f" Did you mean {close[0]}?" if close else f" There are: {', '.join(sorted(known))}."
+
+
+def _value(name: str, source: str, value: Any, problems: list[str]) -> Any:
+    if isinstance(value, str) and (fault := looks_accidental(value)):
+        problems.append(f"{source} {fault}.")
+        return value
+    kind = FIELDS[name].type
+    try:
+        return msgspec.convert(value, kind, strict=not isinstance(value, str))
+    except msgspec.ValidationError:
+        problems.append(f"{source} must be {_described(kind)}.")
+        return value
+
+
+def _described(kind: Any) -> str:
+    return next((meta.description for meta in kind.__metadata__ if isinstance(meta, Meta) and meta.description), "different")
+
+
+def looks_accidental(value: str) -> str:
+    """What is wrong with a text that nobody can have meant, or ""."""
+    if not value.strip():
+        return "is empty; leave it away to take the default"
+    if value != value.strip() or any(char in value for char in "\r\n\t\x00"):
+        return "has blanks or line breaks at its ends or inside"
+    if len(value) > 1 and value[0] in "'\"`" and value[-1] == value[0]:
+        return "is wrapped in quotes that became part of it"
+    if value[0] in "'\"`" or value[-1] in "'\"`":
+        return "begins or ends with a stray quote"
+    if _UNEXPANDED.search(value):
+        return "holds a variable that was not replaced"
+    if _PLACEHOLDER.match(value):
+        return "is a placeholder"
+    return ""

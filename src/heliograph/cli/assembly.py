@@ -1,0 +1,119 @@
+"""One process: the store, the web, the worker and what watches over them, started and stopped in the right order."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from heliograph.bootstrap import failpoints, logs
+from heliograph.bootstrap.access import logged
+from heliograph.bootstrap.application import Application, Config, build, worker_name
+from heliograph.bootstrap.control import Control
+from heliograph.bootstrap.metrics import Metrics
+from heliograph.bootstrap.process import WebServer
+from heliograph.bootstrap.system import SystemClock
+from heliograph.bootstrap.watchdog import Watchdog
+from heliograph.ports.runtime import Observe
+from heliograph.web import vitals as vital
+from heliograph.web.app import create_app
+from heliograph.web.auth import OpenAccess
+from heliograph.web.vitals import Vitals
+from heliograph.worker.worker import Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What this process does."""
+
+    #: Serve pages, API, webhooks and vitals on this socket.
+    web: socket.socket | None
+    #: Deliver, settle, probe, poll.
+    work: bool
+    concurrency: int
+    lease: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """What the web shows beside the API. `open_access`: everybody is let in; demonstrations only."""
+
+    handlers: Sequence[Any] = ()
+    open_access: OpenAccess | None = None
+
+
+@dataclass(slots=True)
+class Process:
+    """What runs. Close it once."""
+
+    application: Application
+    roles: Roles
+    vitals: Vitals
+    _control: Control
+    _watchdog: Watchdog
+    _worker: Worker | None = None
+    _server: WebServer | None = None
+    _gate: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def serve(self, pages: Pages) -> None:
+        """Answer requests from now on, if that is a role of this process."""
+        if self.roles.web is not None:
+            app = create_app(self.application, vitals=self.vitals, extra=pages.handlers, open_access=pages.open_access)
+            self._server = WebServer(logged(app), self.roles.web)
+            await self._server.start()
+
+    async def work(self) -> None:
+        """Deliver from now on, if that is a role of this process, and prove each channel once."""
+        if self._worker is not None:
+            self._worker.start()
+        await self._control.start()
+        self._watchdog.start()
+        self._gate.append(asyncio.create_task(vital.start(self.application, self.vitals), name="gate"))
+
+    async def close(self) -> None:
+        """Claim nothing more, finish the calls under way, answer the requests under way, write what was accepted."""
+        self.vitals.draining = True
+        await self._control.stop()
+        for task in self._gate:
+            task.cancel()
+        await asyncio.gather(*self._gate, return_exceptions=True)
+        if self._worker is not None:
+            await self._worker.stop()
+        if self._server is not None:
+            await self._server.stop()
+        await self.application.close()
+        self._watchdog.stop()
+
+
+def both(*observers: Observe) -> Observe:
+    """Tell each of them."""
+
+    def observe(name: str, fields: Mapping[str, str | int | float]) -> None:
+        for each in observers:
+            each(name, fields)
+
+    return observe
+
+
+async def assemble(config: Config, roles: Roles) -> Process:
+    """Open the store and put a process together; nothing runs yet. Raises Unavailable, MigrationError, BadFailpoint or ValueError."""
+    metrics = Metrics(SystemClock().now)
+    application = await build(config, observe=both(logs.log, metrics.observe), failpoint=failpoints.failpoint(os.environ))
+    worker = None
+    touched: list[Callable[[], None]] = []
+    if roles.work:
+        worker = Worker(application.context, application.holds, name=worker_name(), concurrency=roles.concurrency, lease=roles.lease)
+        touched.append(worker.delivery.wake)
+    elif config.database:
+        # Another process delivers: pages that are open here ask again whenever it has written.
+        touched.append(application.live.everything)
+
+    def on_touched() -> None:
+        for each in touched:
+            each()
+
+    application.context.store.on_touched = on_touched
+    return Process(
+        application, roles, Vitals(metrics=metrics), Control(application, config.data), Watchdog(limit=roles.lease / 3), _worker=worker
+    )  # fmt: skip

@@ -1,0 +1,90 @@
+"""What all commands share: where settings come from, how faults are told, and what exit codes mean."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from cyclopts import Group, Parameter
+from rich.console import Console
+
+from heliograph.bootstrap import keys, logs
+from heliograph.bootstrap.application import Config
+from heliograph.bootstrap.settings import Settings, load
+
+OK, PROBLEM, USAGE = 0, 1, 2
+#: For people: what was asked for goes to standard output, what went wrong to standard error.
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+class Fault(Exception):
+    """The command cannot go on. Each line is a sentence for the person who gave it."""
+
+    def __init__(self, *lines: str, code: int = PROBLEM) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+        self.code = code
+
+
+WHERE = Group("Where things are", sort_key=90)
+
+
+@Parameter(name="*", group=WHERE)
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Options of every command that touches an installation."""
+
+    data: Annotated[Path | None, Parameter(help="Folder of the store, the files and the master key. [default: ./heliograph-data]")] = None
+    config: Annotated[Path | None, Parameter(help="TOML file with settings; variables HELIOGRAPH_… win over it.")] = None
+
+
+HERE = Place()
+
+
+def settings_of(place: Place, **changes: Any) -> Settings:
+    """Read the settings; options given on the command line win. Raises SettingsError."""
+    settings = load(os.environ, file=place.config)
+    given = {name: value for name, value in changes.items() if value is not None}
+    if place.data is not None:
+        given["data"] = str(place.data)
+    return msgspec.structs.replace(settings, **given)
+
+
+def release_of(settings: Settings) -> str:
+    """What attempts and events are stamped with."""
+    return settings.release or version("heliograph")
+
+
+def config_of(settings: Settings, *, create_key: bool = False) -> Config:
+    """What the application is built from. With `create_key`, a folder without store and key gets a new key. Raises BadKey or Fault."""
+    data = settings.folder
+    if settings.master_key:
+        key = keys.parse_master_key(settings.master_key, source=keys.VARIABLE)
+    else:
+        found = keys.read_key_file(data)
+        if found is None and create_key and not (data / "heliograph.db").exists():
+            found = keys.create_key_file(data)
+            err.print(f"Made a master key in [bold]{data / keys.FILE}[/]. Keep a copy elsewhere: without it no stored secret opens again.")
+        if found is None:
+            raise Fault(f"There is no master key: neither {keys.VARIABLE} nor {data / keys.FILE}.", "Is this the right folder? See --data.")
+        key = found
+    return Config(
+        data=data, master_key=key, database=settings.database_url, release=release_of(settings), allow_networks=settings.networks,
+        connections=settings.connections,
+    )  # fmt: skip
+
+
+def quiet() -> None:
+    """Logging of commands that only look: nothing but faults of this software."""
+    logs.configure(form="auto", level="error")
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """One JSON object on standard output."""
+    sys.stdout.write(json.dumps(value, indent=2, sort_keys=False) + "\n")

@@ -1,0 +1,20 @@
+"""Which pages are mounted: the desk, and in a demonstration the three panes around it."""
+
+from heliograph.bootstrap.application import Application
+from heliograph.bootstrap.demo import Demo
+from heliograph.cli.assembly import Pages
+from heliograph.web.auth import OpenAccess
+from heliograph.web.demo.routes import demo_routes
+from heliograph.web.workspace.routes import routes as desk_routes
+
+
+def desk_pages() -> Pages:
+    """The desk behind its login."""
+    return Pages(tuple(desk_routes))
+
+
+def demonstration_pages(application: Application, demo: Demo) -> Pages:
+    """Everybody who opens the address is the shop's first agent."""
+    running = demo.sandbox
+    panes = demo_routes(sandbox=running.url, aliases=(running.sunshine_url.removesuffix("/sc"), running.telegram_url))
+    return Pages((*desk_routes, *panes), OpenAccess(demo.account, demo.agent))

@@ -1,0 +1,60 @@
+"""`heliograph serve` and `heliograph work`: one half each, for installations on PostgreSQL with more than one process."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from heliograph.cli.assembly import Pages, Process, Roles
+from heliograph.cli.options import HERE, Place, config_of, err, settings_of
+from heliograph.cli.pages import desk_pages
+from heliograph.cli.running import listen, run, say
+
+
+async def _desk(_: Process) -> tuple[Pages, Callable[[], Awaitable[None]]]:
+    async def nothing() -> None:
+        """Nothing else to end."""
+
+    return desk_pages(), nothing
+
+
+def serve(
+    *,
+    host: Annotated[str | None, Parameter(help="Address to listen on. [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, Parameter(help="Port; 0 takes a free one. [default: 8420]")] = None,
+    place: Place = HERE,
+) -> int:
+    """Serve the desk, the API, webhooks and vitals, and deliver nothing.
+
+    For PostgreSQL, beside one or more `heliograph work`. On SQLite one process does everything: use `heliograph up`.
+
+    For example: HELIOGRAPH_DATABASE_URL=postgresql://… heliograph serve --port 8080
+
+    Exit codes: 0 stopped by a signal · 1 could not start · 2 the command was not understood.
+    """
+    settings = settings_of(place, host=host)
+    config = config_of(settings, create_key=True)
+    listening, url = listen(settings, port=port, fallback=False)
+    if not settings.database_url:
+        err.print("On SQLite only one process works on the store: replies are saved and wait until `heliograph up` or `work` runs instead.")
+    roles = Roles(listening, work=False, concurrency=settings.concurrency, lease=settings.lease_seconds)
+    return run(config, roles, settings, announce=lambda _: say(f"Heliograph serves: {url}"), prepare=_desk)
+
+
+def work(*, place: Place = HERE) -> int:
+    """Deliver replies, settle what is unknown, probe channels and poll; no web.
+
+    For PostgreSQL, any number of times. On SQLite it refuses to run beside another process that works on the same store.
+
+    For example: HELIOGRAPH_DATABASE_URL=postgresql://… heliograph work
+
+    Exit codes: 0 stopped by a signal · 1 could not start · 2 the command was not understood.
+    """
+    settings = settings_of(place)
+    config = config_of(settings, create_key=True)
+    roles = Roles(None, work=True, concurrency=settings.concurrency, lease=settings.lease_seconds)
+    return run(config, roles, settings, announce=lambda process: say(f"Heliograph works on {_store(process)}"))
+
+
+def _store(process: Process) -> str:
+    return "PostgreSQL" if process.application.config.database else str(process.application.config.data / "heliograph.db")

@@ -1,0 +1,77 @@
+"""Runs a process from start to signal, and tells the person in front of it what happens."""
+
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+
+from heliograph.bootstrap import logs, process
+from heliograph.bootstrap.application import Config, MigrationError
+from heliograph.bootstrap.failpoints import BadFailpoint
+from heliograph.bootstrap.process import Occupied, Stop
+from heliograph.bootstrap.settings import Settings
+from heliograph.cli.assembly import Pages, Process, Roles, assemble
+from heliograph.cli.options import OK, Fault, err
+from heliograph.ports.store import Unavailable
+
+#: Called between the store's opening and the first request: what else runs, what the web shows, and how to end it.
+Prepare = Callable[[Process], Awaitable[tuple[Pages, Callable[[], Awaitable[None]]]]]
+
+
+async def _nothing() -> None:
+    """Nothing else to end."""
+
+
+async def plain(_: Process) -> tuple[Pages, Callable[[], Awaitable[None]]]:
+    """The API alone."""
+    return Pages(), _nothing
+
+
+def run(config: Config, roles: Roles, settings: Settings, *, announce: Callable[[Process], None], prepare: Prepare = plain) -> int:
+    """Until a signal comes. Raises Fault where it cannot start."""
+    logs.configure(form=settings.log_format, level=settings.log_level)
+    try:
+        return process.run(lambda: _until_stopped(config, roles, announce, prepare))
+    except (Unavailable, MigrationError, BadFailpoint) as told:
+        raise Fault(_sentence(str(told))) from told
+
+
+async def _until_stopped(config: Config, roles: Roles, announce: Callable[[Process], None], prepare: Prepare) -> int:
+    stop = Stop()
+    stop.install()
+    running = await assemble(config, roles)
+    end: Callable[[], Awaitable[None]] = _nothing
+    try:
+        pages, end = await prepare(running)
+        await running.serve(pages)
+        await running.work()
+        announce(running)
+        await stop.wait()
+        err.print("Stopping: finishing what is under way. Once more to stop at once.")
+    finally:
+        await running.close()
+        await end()
+    return OK
+
+
+def listen(settings: Settings, *, port: int | None, fallback: bool) -> tuple[socket.socket, str]:
+    """A listening socket and its address. With `fallback`, a free port is taken where the usual one is not free. Raises Fault."""
+    wanted = settings.port if port is None else port
+    try:
+        listening = process.listen(settings.host, wanted)
+    except Occupied as occupied:
+        if not fallback or port is not None:
+            raise Fault(str(occupied)) from occupied
+        listening = process.listen(settings.host, 0)
+    host = settings.host if settings.host not in ("0.0.0.0", "::") else "localhost"
+    host = f"[{host}]" if ":" in host else host
+    return listening, f"http://{host}:{listening.getsockname()[1]}"
+
+
+def say(*lines: str) -> None:
+    """Write lines that a person or a script reads at once."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

@@ -1,0 +1,89 @@
+"""`heliograph up`: everything in one process."""
+
+import webbrowser
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from heliograph.bootstrap.demo import demo_config, discard, start_demo
+from heliograph.bootstrap.settings import DEFAULT_DATA, Settings
+from heliograph.cli.assembly import Pages, Process, Roles
+from heliograph.cli.options import HERE, USAGE, Fault, Place, config_of, out, release_of, settings_of
+from heliograph.cli.pages import demonstration_pages, desk_pages
+from heliograph.cli.running import listen, run, say
+
+
+def up(
+    *,
+    demo: Annotated[bool, Parameter(negative="", help="Start the demonstration even where there is a data folder.")] = False,
+    host: Annotated[str | None, Parameter(help="Address to listen on. [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, Parameter(help="Port; 0 takes a free one. [default: 8420]")] = None,
+    browser: Annotated[bool, Parameter(help="Open a browser (only from a terminal).")] = True,
+    place: Place = HERE,
+) -> int:
+    """Run everything in one process: store, web and worker.
+
+    Without a data folder this is a demonstration: a sandbox plays the messaging services and a small shop answers its customers. It
+    needs nothing, reaches nobody, keeps its data in a temporary folder, and all of it is gone when it stops.
+
+    With a data folder it is the real thing. Stop it whenever you like: what waits is kept, and goes out in order at the next start.
+
+    For example:
+
+      heliograph up                     the demonstration
+      heliograph up --data ./desk       a real one; makes the folder and a master key the first time
+
+    Exit codes: 0 stopped by a signal · 1 could not start · 2 the command was not understood.
+    """
+    settings = settings_of(place, host=host)
+    real = bool(settings.data or settings.database_url or Path(DEFAULT_DATA).is_dir())
+    if demo and place.data is not None:
+        raise Fault("A demonstration keeps nothing: leave --data away, or leave --demo away.", code=USAGE)
+    if demo or not real:
+        return _demonstrate(settings, port, open_browser=browser)
+    return _run(settings, port)
+
+
+def _run(settings: Settings, port: int | None) -> int:
+    config = config_of(settings, create_key=True)
+    listening, url = listen(settings, port=port, fallback=False)
+    roles = Roles(listening, work=True, concurrency=settings.concurrency, lease=settings.lease_seconds)
+
+    async def prepare(_: Process) -> tuple[Pages, Callable[[], Awaitable[None]]]:
+        return desk_pages(), _nothing
+
+    def announce(_: Process) -> None:
+        say(f"Heliograph is ready: {url}", f"Its data: {config.data.resolve()}", "New here? heliograph account create --help")
+
+    return run(config, roles, settings, announce=announce, prepare=prepare)
+
+
+def _demonstrate(settings: Settings, port: int | None, *, open_browser: bool) -> int:
+    listening, url = listen(settings, port=port, fallback=True)
+    config = demo_config(release=release_of(settings))
+    roles = Roles(listening, work=True, concurrency=settings.concurrency, lease=settings.lease_seconds)
+
+    async def prepare(process: Process) -> tuple[Pages, Callable[[], Awaitable[None]]]:
+        demo = await start_demo(process.application, url=url)
+        return demonstration_pages(process.application, demo), demo.stop
+
+    def announce(_: Process) -> None:
+        say(
+            f"Heliograph is ready: {url}",
+            "A demonstration: the customer's phone, the desk, and what the sandbox counts. No login, and it reaches nobody.",
+            f"Its data are in {config.data} and are gone when it stops (Ctrl-C).",
+            f"Now with your own phone: paste a Telegram bot token at {url}/desk/channels",
+        )
+        if open_browser and out.is_terminal:
+            webbrowser.open_new_tab(url)
+
+    try:
+        return run(config, roles, settings, announce=announce, prepare=prepare)
+    finally:
+        discard(config)
+
+
+async def _nothing() -> None:
+    """Nothing else to end."""
