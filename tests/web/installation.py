@@ -5,12 +5,16 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import msgspec
 import uvicorn
 from aiohttp import ClientSession
+from yarl import URL
 
 from heliograph.bootstrap.application import Application, Config, build, worker_name
+from heliograph.bootstrap.metrics import Metrics
+from heliograph.bootstrap.system import SystemClock
 from heliograph.ports.runtime import Failpoint
 from heliograph.sandbox.server import RunningSandbox, new_sandbox, start
 from heliograph.sandbox.world import Demo
@@ -24,11 +28,16 @@ SECRET = "canary-webhook-secret"
 ALLOW = ("127.0.0.0/8",)
 
 
-class NoMetrics:
-    """Stands in where a test does not look at numbers."""
+class Answer(NamedTuple):
+    """A complete answer."""
 
-    async def render(self, store: object) -> bytes:
-        return b""
+    code: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The decoded body; None where it is empty."""
+        return msgspec.json.decode(self.body) if self.body else None
 
 
 @dataclass(slots=True)
@@ -46,16 +55,31 @@ class House:
     observed: list[tuple[str, dict[str, str | int | float]]]
     tokens: dict[str, str] = field(default_factory=dict)
 
-    async def call(
-        self, method: str, path: str, body: Any = None, *, by: str = "admin", headers: Mapping[str, str] | None = None, data: bytes | None = None
-    ) -> tuple[int, Any]:
-        """One request by the holder of a token; returns the code and the decoded body."""
-        sent = dict(headers or {})
+    async def call(self, method: str, path: str, body: Any = None, *, by: str = "admin", **sent: str) -> tuple[int, Any]:
+        """One request by the holder of a token, `sent` as headers; returns the code and the decoded body."""
+        raw = None if body is None else msgspec.json.encode(body)
+        if raw is not None:
+            sent["content_type"] = "application/json"
+        answer = await self.send(method, path, raw, by=by, **sent)
+        return answer.code, answer.json()
+
+    async def send(self, method: str, path: str, raw: bytes | None = None, *, by: str = "admin", **sent: str) -> "Answer":
+        """The same with bytes as they are, and everything of the answer."""
+        headers = {name.replace("_", "-"): value for name, value in sent.items()}
         if by:
-            sent["Authorization"] = f"Bearer {self.tokens[by]}"
-        async with self.http.request(method, self.url + path, json=body, data=data, headers=sent) as answer:
-            raw = await answer.read()
-            return answer.status, await answer.json(content_type=None) if raw else None
+            headers["authorization"] = f"Bearer {self.tokens[by]}"
+        skip = () if "content-type" in headers else ("content-type",)
+        async with self.http.request(
+            method, URL(self.url + path, encoded=True), data=raw, headers=headers, allow_redirects=False, skip_auto_headers=skip
+        ) as answer:
+            return Answer(answer.status, {name.lower(): value for name, value in answer.headers.items()}, await answer.read())
+
+    async def write(self, ticket: str, text: str, *, by: str = "write", public: bool = True) -> dict[str, Any]:
+        """A comment that must be saved."""
+        body = {"contents": [{"type": "text", "text": text}], "public": public}
+        code, saved = await self.call("POST", f"/api/v1/tickets/{ticket}/comments", body, by=by)
+        assert code == 201, saved
+        return dict(saved)
 
     async def contact_writes(self, text: str) -> None:
         """The demo contact writes; the sandbox calls our webhook if the channel has one there."""
@@ -102,13 +126,19 @@ async def nothing(name: str) -> None:
 async def house(folder: Path, *, failpoint: Failpoint = nothing, open_access: bool = False) -> AsyncIterator[House]:
     """A house on a fresh store. The worker is made and not started."""
     observed: list[tuple[str, dict[str, str | int | float]]] = []
+    metrics = Metrics(SystemClock().now)
+
+    def observe(name: str, fields: Mapping[str, str | int | float]) -> None:
+        observed.append((name, dict(fields)))
+        metrics.observe(name, fields)
+
     application = await build(
         Config(folder, b"k" * 32, allow_networks=ALLOW),
-        observe=lambda name, fields: observed.append((name, dict(fields))),
+        observe=observe,
         failpoint=failpoint,
     )
     context = application.context
-    vitals = Vitals(NoMetrics())
+    vitals = Vitals(metrics)
     who: OpenAccess | None = OpenAccess("acc_one", "agt_one") if open_access else None
     app = create_app(application, vitals=vitals, open_access=who)
     sandbox = await start(host="127.0.0.1", port=0, sandbox=new_sandbox(7))
@@ -133,7 +163,7 @@ async def _people(made: House) -> None:
         await configure.create_account(context, name.title(), id=f"acc_{name}")
         await configure.create_agent(context, f"acc_{name}", f"Agent {name}", id=f"agt_{name}")
     for label, account, scope in (
-        ("read", "one", "read"), ("write", "one", "write"), ("admin", "one", "admin"), ("other", "two", "admin"),
+        ("read", "one", "read"), ("write", "one", "write"), ("admin", "one", "admin"), ("other", "two", "admin"), ("spare", "one", "read"),
     ):  # fmt: skip
         text = tokens.new_text(context.rng)
         await configure.issue_token(context, f"acc_{account}", label, scopes=scope, agent=f"agt_{account}", secret=text, actor="operator")

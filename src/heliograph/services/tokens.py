@@ -4,7 +4,6 @@ import hashlib
 import re
 
 from heliograph.domain import events as ev
-from heliograph.domain.ids import ALPHABET
 from heliograph.ports import rows
 from heliograph.ports.runtime import Rng
 from heliograph.ports.store import Changes, Loose
@@ -12,6 +11,8 @@ from heliograph.services.configure import digest
 from heliograph.services.context import Context, Missing
 
 PREFIX = "hgt_"
+#: Without i, l, o and u: nothing that is misread.
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 SHAPE = re.compile(rf"^{PREFIX}[{ALPHABET}]{{40}}\Z")
 
 

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from litestar import Litestar
 from litestar.datastructures import State
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
 from heliograph.bootstrap.application import Application
 from heliograph.web import hooks, vitals as vital
+from heliograph.web.api.documentation import Description, Reading
 from heliograph.web.api.routes import API_ROUTES, JSON_LIMIT
 from heliograph.web.auth import OpenAccess, authorize
 from heliograph.web.hooks import Proofs
@@ -43,7 +43,7 @@ def create_app(
             version="1",
             description="Tickets, comments and their deliveries. Errors are application/problem+json; `detail` says what to do.",
             path=API,
-            render_plugins=[JsonRenderPlugin()],
+            render_plugins=[Reading(), Description()],
             components=Components(security_schemes={"token": TOKEN}),
         ),
         request_max_body_size=JSON_LIMIT,

@@ -21,7 +21,7 @@ class Renders(Protocol):
     """Makes the page of numbers, see bootstrap.metrics."""
 
     async def render(self, store: Store) -> bytes:
-        """The page, in Prometheus' text format."""
+        """The page, in Prometheus' text format. Raises Unavailable."""
         ...
 
 
