@@ -28,7 +28,12 @@ class Reply:
 
 def reply(conversation: int, sequence: int) -> Reply:
     """The text begins with "#<sequence> ": the provider judges order by it, whoever delivers."""
-    return Reply(f"c{conversation:06d}", sequence, f"#{sequence} {_PROSE}"[:TEXT_LENGTH])
+    return Reply(f"c{conversation:06d}", sequence, text_of(sequence))
+
+
+def text_of(sequence: int) -> str:
+    """The text of the reply with this number in its conversation."""
+    return f"#{sequence} {_PROSE}"[:TEXT_LENGTH]
 
 
 def replies(job: Job) -> Iterator[Reply]:

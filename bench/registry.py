@@ -69,8 +69,88 @@ PEERS = (
     ),
 )
 
-# Heliograph's own: add one entry here for each module of `bench/contestants/`, kind "heliograph" or "figures".
-HELIOGRAPH: tuple[Contestant, ...] = ()
+# Heliograph's own: one entry for each way of running it that is measured, and for each figure.
+HELIOGRAPH = (
+    Contestant(
+        name="sqlite",
+        label="Heliograph on SQLite",
+        module="bench.contestants.end_to_end",
+        kind="heliograph",
+        replies=20_000,
+        quick_replies=6_000,
+    ),
+    Contestant(
+        name="postgres",
+        label="Heliograph on PostgreSQL, one worker",
+        module="bench.contestants.end_to_end",
+        kind="heliograph",
+        replies=8_000,
+        quick_replies=2_500,
+        needs=_POSTGRES,
+    ),
+    Contestant(
+        name="postgres_2",
+        label="Heliograph on PostgreSQL, two workers",
+        module="bench.contestants.end_to_end",
+        kind="heliograph",
+        replies=8_000,
+        quick_replies=2_500,
+        needs=_POSTGRES,
+        options={"workers": 2},
+    ),
+    Contestant(
+        name="sqlite_http",
+        label="Heliograph on SQLite, replies by its HTTP API",
+        module="bench.contestants.over_http",
+        kind="heliograph",
+        replies=6_000,
+        quick_replies=1_500,
+    ),
+    Contestant(
+        name="held_100k",
+        label="with 100,000 replies held on another channel",
+        module="bench.contestants.held",
+        kind="figures",
+        replies=32_000,
+        quick_replies=8_000,
+        options={"held": 100_000, "quick_held": 10_000, "turns": 8},
+    ),
+    Contestant(
+        name="latency",
+        label="latency at 200 replies a second",
+        module="bench.contestants.latency",
+        kind="figures",
+        replies=4_000,
+        quick_replies=600,
+        options={"per_second": 200},
+    ),
+    Contestant(
+        name="drain_10k",
+        label="10,000 held replies going out",
+        module="bench.contestants.drain",
+        kind="figures",
+        replies=10_000,
+        quick_replies=2_000,
+    ),
+    Contestant(
+        name="ledger_growth",
+        label="cost of a reply as the ledger grows",
+        module="bench.contestants.growth",
+        kind="figures",
+        replies=32_000,
+        quick_replies=6_000,
+        options={"small": 10_000, "large": 10_000_000, "quick_large": 100_000, "turns": 8},
+        timeout_s=1_500,
+    ),
+    Contestant(
+        name="footprint",
+        label="time to ready, and memory after work",
+        module="bench.contestants.footprint",
+        kind="figures",
+        replies=2_000,
+        quick_replies=300,
+    ),
+)
 
 CONTESTANTS: tuple[Contestant, ...] = (
     Contestant(
