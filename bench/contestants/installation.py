@@ -98,14 +98,18 @@ class Installation:
         )
 
     async def accept(self, replies: Iterable[Reply]) -> None:
-        """Save replies, in order within each conversation, many acts at once."""
-        pending = iter(replies)
+        """Save replies: one after another within a conversation, as an agent writes, and many conversations at once."""
+        conversations: dict[str, list[Reply]] = {}
+        for one in replies:
+            conversations.setdefault(one.conversation, []).append(one)
+        at_once = asyncio.Semaphore(ACCEPTING)
 
-        async def some() -> None:
-            for one in pending:
-                await self.accept_one(one)
+        async def converse(its_replies: list[Reply]) -> None:
+            for one in its_replies:
+                async with at_once:
+                    await self.accept_one(one)
 
-        await asyncio.gather(*(some() for _ in range(ACCEPTING)))
+        await asyncio.gather(*map(converse, conversations.values()))
 
     async def hold(self) -> None:
         """Put the channel's credential on hold, as a refused probe would."""
