@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from litestar import Request, Response, get, post
+from litestar import Request, Response, post, route
 from litestar.params import FromPath
 
 from heliograph.domain.retry import SECOND
@@ -88,7 +88,7 @@ async def _receive(request: Request[Any, Any, Any], context: Context, provider: 
     return Response(None, status_code=200)
 
 
-@get("/hooks/{provider:str}/{channel:str}", include_in_schema=False)
+@route("/hooks/{provider:str}/{channel:str}", http_method=["GET", "HEAD"], include_in_schema=False)
 async def look(request: Request[Any, Any, Any], provider: FromPath[str], channel: FromPath[str]) -> Response[Any]:
     """For people and monitors that open the address: it is there."""
     context: Context = request.app.state.application.context

@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problems: what happened, and what to do about it. Never a value that somebody sent."""
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -17,6 +18,8 @@ from heliograph.services.context import Context, Invalid, Missing
 MEDIA_TYPE = "application/problem+json"
 #: Seconds after which a client asks again while the store cannot write.
 RETRY_AFTER = 5
+#: The framework's words for a parameter that was not given.
+MISSING = re.compile(r"Missing required (?P<where>\w+) parameter '(?P<name>[\w-]+)'")
 
 
 class FieldError(msgspec.Struct):
@@ -79,6 +82,8 @@ def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Pro
 def _validation(request: Request[Any, Any, Any], error: ValidationException) -> Response[Problem]:
     found = [item for item in error.extra or [] if isinstance(item, Mapping)]
     errors = [FieldError(str(item.get("key") or item.get("source") or "body"), str(item.get("message", ""))) for item in found]
+    if not errors and (absent := MISSING.match(error.detail)):
+        errors = [FieldError(absent["name"], f"is missing from the {absent['where']}")]
     detail = "Change the fields that are named in errors." if errors else WORDS[400]
     return answer(400, detail, errors=errors)
 

@@ -5,7 +5,7 @@ import hmac
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from litestar import Request, Response, get
+from litestar import Request, Response, get, route
 
 from heliograph.bootstrap.application import Application
 from heliograph.ports.store import Store, Unavailable
@@ -44,13 +44,13 @@ async def start(application: Application, vitals: Vitals) -> None:
     vitals.started = True
 
 
-@get("/livez", include_in_schema=False, media_type="text/plain")
+@route("/livez", http_method=["GET", "HEAD"], include_in_schema=False, media_type="text/plain")
 async def livez() -> str:
     """The loop turns, or nobody would answer."""
     return "alive\n"
 
 
-@get("/readyz", include_in_schema=False, media_type="text/plain")
+@route("/readyz", http_method=["GET", "HEAD"], include_in_schema=False, media_type="text/plain")
 async def readyz(request: Request[Any, Any, Any]) -> Response[Any]:
     """The store answers, and the process is not about to stop."""
     if _vitals(request).draining:
@@ -64,7 +64,7 @@ async def readyz(request: Request[Any, Any, Any]) -> Response[Any]:
     return Response("ready\n", media_type="text/plain")
 
 
-@get("/startupz", include_in_schema=False, media_type="text/plain")
+@route("/startupz", http_method=["GET", "HEAD"], include_in_schema=False, media_type="text/plain")
 async def startupz(request: Request[Any, Any, Any]) -> Response[Any]:
     """The store is migrated and every channel was probed once."""
     if not _vitals(request).started:

@@ -8,7 +8,7 @@ import msgspec
 from heliograph.web.problems import Refused
 
 T = TypeVar("T")
-Number = Annotated[int, msgspec.Meta(ge=0, lt=2**63)]
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 WRONG = "This cursor is not one of this list. Use `next` of the page before, or leave it away to begin anew."
 
