@@ -8,8 +8,7 @@ from cyclopts import App, Parameter
 
 from heliograph.bootstrap.operations import AddChannel
 from heliograph.cli.looking import looking
-from heliograph.cli.options import HERE, OK, Fault, Place, print_json
-from heliograph.cli.running import say
+from heliograph.cli.options import HERE, OK, Fault, Place, print_json, say
 from heliograph.cli.writing import carry_out
 
 app = App(

@@ -3,8 +3,7 @@
 from cyclopts import App
 
 from heliograph.bootstrap.keys import new_master_key
-from heliograph.cli.options import OK
-from heliograph.cli.running import say
+from heliograph.cli.options import OK, say
 
 app = App(
     name="keys", help="Make a master key, which seals the accounts' secrets in the store.", help_format="rich", result_action="return_value"

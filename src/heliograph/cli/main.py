@@ -7,7 +7,11 @@ from rich.markup import escape
 
 from heliograph.bootstrap.keys import BadKey
 from heliograph.bootstrap.settings import SettingsError
+from heliograph.cli import channel, keys, people, texts, token
+from heliograph.cli.check import check
 from heliograph.cli.options import PROBLEM, USAGE, Fault, err
+from heliograph.cli.resend import resend
+from heliograph.cli.status import status
 
 RUN = Group("Run", sort_key=1)
 LOOK = Group("Look", sort_key=2)
@@ -25,17 +29,15 @@ Exit codes: 0 done · 1 a problem, which is told · 2 the command was not unders
     result_action="return_value",
 )
 # By name: a command that only looks must not wait for the web server's imports.
-app.command("heliograph.cli.up:up", help="Run everything in one process; without a data folder a demonstration.", group=RUN)
-app.command("heliograph.cli.roles:serve", help="Serve the desk, the API and webhooks only.", group=RUN)
-app.command("heliograph.cli.roles:work", help="Deliver only.", group=RUN)
-app.command("heliograph.cli.check:check", help="Check settings, store, master key and every channel.", group=LOOK)
-app.command("heliograph.cli.status:status", help="Say what waits, what is on hold and why.", group=LOOK)
-app.command("heliograph.cli.resend:resend", help="Decide to send replies again.", group=ACT)
-app.command("heliograph.cli.token:app", name="token", help="Issue, list and revoke API tokens.", group=SET_UP)
-app.command("heliograph.cli.people:account", name="account", help="Create an account.", group=SET_UP)
-app.command("heliograph.cli.people:agent", name="agent", help="Create an agent.", group=SET_UP)
-app.command("heliograph.cli.channel:app", name="channel", help="Connect an account to a messaging service.", group=SET_UP)
-app.command("heliograph.cli.keys:app", name="keys", help="Make a master key.", group=SET_UP)
+app.command("heliograph.cli.up:up", help=texts.UP, group=RUN)
+app.command("heliograph.cli.roles:serve", help=texts.SERVE, group=RUN)
+app.command("heliograph.cli.roles:work", help=texts.WORK, group=RUN)
+app.command(check, group=LOOK)
+app.command(status, group=LOOK)
+app.command(resend, group=ACT)
+for part in (token.app, people.account, people.agent, channel.app, keys.app):
+    part.group = SET_UP
+    app.command(part)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -88,3 +88,9 @@ def quiet() -> None:
 def print_json(value: Mapping[str, Any]) -> None:
     """One JSON object on standard output."""
     sys.stdout.write(json.dumps(value, indent=2, sort_keys=False) + "\n")
+
+
+def say(*lines: str) -> None:
+    """Write lines that a person or a script reads at once."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()

@@ -1,6 +1,5 @@
 """Which pages are mounted: the desk, and in a demonstration the three panes around it."""
 
-from heliograph.bootstrap.application import Application
 from heliograph.bootstrap.demo import Demo
 from heliograph.cli.assembly import Pages
 from heliograph.web.auth import OpenAccess
@@ -13,8 +12,7 @@ def desk_pages() -> Pages:
     return Pages(tuple(desk_routes))
 
 
-def demonstration_pages(application: Application, demo: Demo) -> Pages:
+def demonstration_pages(demo: Demo) -> Pages:
     """Everybody who opens the address is the shop's first agent."""
-    running = demo.sandbox
-    panes = demo_routes(sandbox=running.url, aliases=(running.sunshine_url.removesuffix("/sc"), running.telegram_url))
-    return Pages((*desk_routes, *panes), OpenAccess(demo.account, demo.agent))
+    services = (demo.sandbox.sunshine_url.removesuffix("/sc"), demo.sandbox.telegram_url)
+    return Pages((*desk_routes, *demo_routes(sandbox=demo.sandbox.url, aliases=services)), OpenAccess(demo.account, demo.agent))

@@ -5,8 +5,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from heliograph.bootstrap.operations import CreateAccount, CreateAgent
-from heliograph.cli.options import HERE, OK, Place, print_json
-from heliograph.cli.running import say
+from heliograph.cli.options import HERE, OK, Place, print_json, say
 from heliograph.cli.writing import carry_out
 
 account = App(

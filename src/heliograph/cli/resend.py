@@ -8,8 +8,7 @@ from cyclopts import Parameter
 from heliograph.bootstrap.application import Application
 from heliograph.bootstrap.operations import MOST, RESENDABLE, Resend
 from heliograph.cli.looking import looking
-from heliograph.cli.options import HERE, OK, PROBLEM, USAGE, Fault, Place, err, print_json
-from heliograph.cli.running import say
+from heliograph.cli.options import HERE, OK, PROBLEM, USAGE, Fault, Place, err, print_json, say
 from heliograph.cli.writing import carry_out
 
 

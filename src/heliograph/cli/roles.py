@@ -6,9 +6,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from heliograph.cli.assembly import Pages, Process, Roles
-from heliograph.cli.options import HERE, Place, config_of, err, settings_of
+from heliograph.cli.options import HERE, Place, config_of, err, say, settings_of
 from heliograph.cli.pages import desk_pages
-from heliograph.cli.running import listen, run, say
+from heliograph.cli.running import listen, run
 
 
 async def _desk(_: Process) -> tuple[Pages, Callable[[], Awaitable[None]]]:
@@ -24,14 +24,7 @@ def serve(
     port: Annotated[int | None, Parameter(help="Port; 0 takes a free one. [default: 8420]")] = None,
     place: Place = HERE,
 ) -> int:
-    """Serve the desk, the API, webhooks and vitals, and deliver nothing.
-
-    For PostgreSQL, beside one or more `heliograph work`. On SQLite one process does everything: use `heliograph up`.
-
-    For example: HELIOGRAPH_DATABASE_URL=postgresql://… heliograph serve --port 8080
-
-    Exit codes: 0 stopped by a signal · 1 could not start · 2 the command was not understood.
-    """
+    """See texts.SERVE."""
     settings = settings_of(place, host=host)
     config = config_of(settings, create_key=True)
     listening, url = listen(settings, port=port, fallback=False)
@@ -42,14 +35,7 @@ def serve(
 
 
 def work(*, place: Place = HERE) -> int:
-    """Deliver replies, settle what is unknown, probe channels and poll; no web.
-
-    For PostgreSQL, any number of times. On SQLite it refuses to run beside another process that works on the same store.
-
-    For example: HELIOGRAPH_DATABASE_URL=postgresql://… heliograph work
-
-    Exit codes: 0 stopped by a signal · 1 could not start · 2 the command was not understood.
-    """
+    """See texts.WORK."""
     settings = settings_of(place)
     config = config_of(settings, create_key=True)
     roles = Roles(None, work=True, concurrency=settings.concurrency, lease=settings.lease_seconds)

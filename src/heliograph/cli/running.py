@@ -1,7 +1,6 @@
 """Runs a process from start to signal, and tells the person in front of it what happens."""
 
 import socket
-import sys
 from collections.abc import Awaitable, Callable
 
 from heliograph.bootstrap import logs, process
@@ -65,12 +64,6 @@ def listen(settings: Settings, *, port: int | None, fallback: bool) -> tuple[soc
     host = settings.host if settings.host not in ("0.0.0.0", "::") else "localhost"
     host = f"[{host}]" if ":" in host else host
     return listening, f"http://{host}:{listening.getsockname()[1]}"
-
-
-def say(*lines: str) -> None:
-    """Write lines that a person or a script reads at once."""
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
-    sys.stdout.flush()
 
 
 def _sentence(text: str) -> str:

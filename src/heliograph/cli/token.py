@@ -7,8 +7,7 @@ from cyclopts import App, Parameter
 
 from heliograph.bootstrap.operations import IssueToken, RevokeToken
 from heliograph.cli.looking import looking
-from heliograph.cli.options import HERE, OK, Place, print_json
-from heliograph.cli.running import say
+from heliograph.cli.options import HERE, OK, Place, print_json, say
 from heliograph.cli.writing import carry_out
 
 app = App(name="token", help="Issue, list and revoke API tokens.", help_format="rich", result_action="return_value")

@@ -10,9 +10,9 @@ from cyclopts import Parameter
 from heliograph.bootstrap.demo import demo_config, discard, start_demo
 from heliograph.bootstrap.settings import DEFAULT_DATA, Settings
 from heliograph.cli.assembly import Pages, Process, Roles
-from heliograph.cli.options import HERE, USAGE, Fault, Place, config_of, out, release_of, settings_of
+from heliograph.cli.options import HERE, USAGE, Fault, Place, config_of, out, release_of, say, settings_of
 from heliograph.cli.pages import demonstration_pages, desk_pages
-from heliograph.cli.running import listen, run, say
+from heliograph.cli.running import listen, run
 
 
 def up(
@@ -23,20 +23,7 @@ def up(
     browser: Annotated[bool, Parameter(help="Open a browser (only from a terminal).")] = True,
     place: Place = HERE,
 ) -> int:
-    """Run everything in one process: store, web and worker.
-
-    Without a data folder this is a demonstration: a sandbox plays the messaging services and a small shop answers its customers. It
-    needs nothing, reaches nobody, keeps its data in a temporary folder, and all of it is gone when it stops.
-
-    With a data folder it is the real thing. Stop it whenever you like: what waits is kept, and goes out in order at the next start.
-
-    For example:
-
-      heliograph up                     the demonstration
-      heliograph up --data ./desk       a real one; makes the folder and a master key the first time
-
-    Exit codes: 0 stopped by a signal · 1 could not start · 2 the command was not understood.
-    """
+    """See texts.UP."""
     settings = settings_of(place, host=host)
     real = bool(settings.data or settings.database_url or Path(DEFAULT_DATA).is_dir())
     if demo and place.data is not None:
@@ -67,7 +54,7 @@ def _demonstrate(settings: Settings, port: int | None, *, open_browser: bool) ->
 
     async def prepare(process: Process) -> tuple[Pages, Callable[[], Awaitable[None]]]:
         demo = await start_demo(process.application, url=url)
-        return demonstration_pages(process.application, demo), demo.stop
+        return demonstration_pages(demo), demo.stop
 
     def announce(_: Process) -> None:
         say(

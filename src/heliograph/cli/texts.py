@@ -1,0 +1,31 @@
+"""What the help says of commands whose own modules are slow to import."""
+
+UP = """Run everything in one process: store, web and worker.
+
+Without a data folder this is a demonstration: a sandbox plays the messaging services and a small shop answers its customers. It
+needs nothing, reaches nobody, keeps its data in a temporary folder, and all of it is gone when it stops.
+
+With a data folder it is the real thing. Stop it whenever you like: what waits is kept, and goes out in order at the next start.
+
+For example:
+
+  heliograph up                     the demonstration
+  heliograph up --data ./desk       a real one; makes the folder and a master key the first time
+
+Exit codes: 0 stopped by a signal · 1 could not start · 2 the command was not understood."""
+
+SERVE = """Serve the desk, the API, webhooks and vitals, and deliver nothing.
+
+For PostgreSQL, beside one or more `heliograph work`. On SQLite one process does everything: use `heliograph up`.
+
+For example: HELIOGRAPH_DATABASE_URL=postgresql://… heliograph serve --port 8080
+
+Exit codes: 0 stopped by a signal · 1 could not start · 2 the command was not understood."""
+
+WORK = """Deliver replies, settle what is unknown, probe channels and poll; no web.
+
+For PostgreSQL, any number of times. On SQLite it refuses to run beside another process that works on the same store.
+
+For example: HELIOGRAPH_DATABASE_URL=postgresql://… heliograph work
+
+Exit codes: 0 stopped by a signal · 1 could not start · 2 the command was not understood."""
