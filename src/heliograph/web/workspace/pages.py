@@ -1,0 +1,90 @@
+"""The desk's pages and the pieces of them that reload by themselves."""
+
+from typing import Any
+
+from litestar import Response, get
+
+from heliograph.web.auth import current
+from heliograph.web.policy import Need
+from heliograph.web.workspace import reading
+from heliograph.web.workspace.asking import Asked, by_script, frame, running
+from heliograph.web.workspace.render import fragment, page
+from heliograph.web.workspace.standing import standings
+
+READ = {"need": Need.READ}
+MOST = 500
+
+
+@get("/desk", opt=READ)
+async def desk(request: Asked, show: str = "open", n: int = reading.PAGE) -> Response[str]:
+    """The list, and nothing chosen."""
+    return page("desk.html", await frame(request, here="tickets", chosen="", **await _lists(request, show, n)))
+
+
+@get("/desk/tickets/{ticket:str}", opt=READ)
+async def ticket(request: Asked, ticket: str, show: str = "open", n: int = reading.PAGE) -> Response[str]:
+    """One ticket beside the list; for a script the ticket alone."""
+    data = await _case(request, ticket)
+    if by_script(request):
+        return fragment(request, "ticket.html", data)
+    return page("desk.html", await frame(request, here="tickets", **data, **await _lists(request, show, n)))
+
+
+@get("/desk/list", opt=READ)
+async def list_piece(request: Asked, show: str = "open", n: int = reading.PAGE, chosen: str = "") -> Response[str]:
+    """The list."""
+    return fragment(request, "list.html", {"chosen": chosen, **await _lists(request, show, n)})
+
+
+@get("/desk/tickets/{ticket:str}/head", opt=READ)
+async def head_piece(request: Asked, ticket: str) -> Response[str]:
+    """Whose ticket it is, its state, and the banner while its channel is on hold."""
+    case = await reading.case(running(request), current(request).account, ticket)
+    return fragment(request, "head.html", {"case": case, "writes": "write" in current(request).scopes})
+
+
+@get("/desk/tickets/{ticket:str}/thread", opt=READ)
+async def thread_piece(request: Asked, ticket: str) -> Response[str]:
+    """What was said."""
+    case = await reading.case(running(request), current(request).account, ticket)
+    data = {"case": case, "bubbles": await reading.bubbles(running(request), case), "writes": "write" in current(request).scopes}
+    return fragment(request, "thread.html", data)
+
+
+@get("/desk/tickets/{ticket:str}/events", opt=READ)
+async def events_piece(request: Asked, ticket: str) -> Response[str]:
+    """What happened."""
+    application, account = running(request), current(request).account
+    case = await reading.case(application, account, ticket)
+    people = await reading.people(application, account)
+    return fragment(request, "events.html", {"case": case, "entries": await reading.entries(application, case), "people": people})
+
+
+@get("/desk/health", opt=READ)
+async def health_piece(request: Asked) -> Response[str]:
+    """Whether a channel is on hold, for the top of every page."""
+    known = await standings(running(request).context.store, running(request).specs, current(request).account)
+    return fragment(request, "health.html", {"held": [one for one in known.values() if not one.well]})
+
+
+async def _lists(request: Asked, show: str, n: int) -> dict[str, Any]:
+    view = show if show in reading.SHOWS else "open"
+    number = min(max(n, 1), MOST)
+    return {"list": await reading.lines(running(request), current(request).account, show=view, number=number), "step": reading.PAGE}
+
+
+async def _case(request: Asked, ticket_id: str) -> dict[str, Any]:
+    application, actor = running(request), current(request)
+    case = await reading.case(application, actor.account, ticket_id)
+    return {
+        "chosen": case.ticket.id,
+        "case": case,
+        "bubbles": await reading.bubbles(application, case),
+        "entries": await reading.entries(application, case),
+        "people": await reading.people(application, actor.account),
+        "writes": "write" in actor.scopes,
+        "key": application.context.new_id("idk"),
+    }
+
+
+PAGES = [desk, ticket, list_piece, head_piece, thread_piece, events_piece, health_piece]

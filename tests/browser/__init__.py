@@ -1,0 +1,1 @@
+"""The desk and the demonstration, tried in a real browser against the sandbox."""
