@@ -10,7 +10,7 @@ UP_ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run dev test check format sim bench lock clean
+.PHONY: help run dev test check format sim bench docs lock clean
 
 help: ## Say what can be made
 	@echo "Heliograph: make <target>"
@@ -38,6 +38,9 @@ format: $(VENV)/.dev ## Put the sources into the house style
 sim: $(VENV)/.dev ## Simulate days of faults from many seeds
 	$(BIN)/python -m tests.sim.main $(SIM_ARGS)
 
+docs: $(VENV)/.dev ## Write the pages of docs/ that are made from the code
+	$(BIN)/python -m tools.generate
+
 bench: $(BENCH_VENV)/.bench ## Measure beside the peers (QUICK=1: under a minute)
 	QUICK=$(QUICK) $(BENCH_VENV)/bin/python -m bench.run
 
@@ -45,6 +48,7 @@ lock: $(VENV)/.venv ## Pin all dependencies anew, with hashes
 	$(call say,fetching the resolver)
 	@$(BIN)/python -m pip install $(PIP_FLAGS) --quiet 'uv>=0.9'
 	@for name in build run dev; do $(LOCK) requirements/$$name.in --output-file requirements/$$name.txt || exit 1; done
+	@$(LOCK) --no-annotate -c requirements/build.txt -c requirements/run.txt bench/requirements.in --output-file bench/requirements.txt
 
 clean: ## Remove everything that was made here
 	rm -rf $(VENV) $(BENCH_VENV) build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
@@ -81,7 +85,7 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 
 $(BENCH_VENV)/.bench: requirements/build.txt requirements/run.txt bench/requirements.txt pyproject.toml | $(BENCH_VENV)/.venv
 	$(call say,installing Heliograph and the peers of the benchmark)
-	@$(BENCH_VENV)/bin/python -m pip install $(PIP_FLAGS) -r bench/requirements.txt
+	@$(BENCH_VENV)/bin/python -m pip install $(PIP_FLAGS) --require-hashes -r bench/requirements.txt
 	@$(BENCH_VENV)/bin/python -m pip install $(PIP_FLAGS) --require-hashes -r requirements/build.txt -r requirements/run.txt
 	@$(BENCH_VENV)/bin/python -m pip install $(PIP_FLAGS) --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
