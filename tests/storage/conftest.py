@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import asyncpg
@@ -16,9 +17,18 @@ TEMPLATE = "heliograph_template"
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def server_folder() -> Iterator[Path]:
+    """Where servers keep their data. Not under pytest's own folder: every pytest of this user that starts closes that to others,
+    and a server that was started by root runs as another user.
+    """
+    with TemporaryDirectory(prefix="heliograph-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(server_folder: Path) -> Iterator[Any]:
     """A running server with its safety on, as in production."""
-    server = get_server(tmp_path_factory.mktemp("pg") / "data", cleanup_mode="delete")
+    server = get_server(server_folder / "shared", cleanup_mode="stop")
     yield server
     server.cleanup()
 

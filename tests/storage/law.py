@@ -84,7 +84,7 @@ async def _lanes(store: Store, account: str, rows: list[Delivery]) -> None:
         assert [row.seq for row in members] == list(range(1, tail + 1)), f"{id}: places are not 1 to {tail}"
         waiting = next((row for row in members if row.state in OPEN), None)
         if waiting is None:
-            assert (head, blocked) == (None, 0), id
+            assert head is None and not blocked, id
         else:
             expected = (waiting.seq, int(waiting.state in BLOCKING), max(waiting.ready_at, not_before))
             assert (head, blocked, ready_at) == expected, id

@@ -76,9 +76,9 @@ class MortalServer:
 
 
 @pytest.fixture
-async def mortal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[MortalServer]:
+async def mortal(server_folder: Path) -> AsyncIterator[MortalServer]:
     """A server of its own, to be killed."""
-    server = MortalServer(tmp_path_factory.mktemp("mortal") / "data")
+    server = MortalServer(server_folder / "mortal")
     await server.start()
     yield server
     server.kill(signal.SIGQUIT)

@@ -21,10 +21,11 @@ ASK_FOR, ASK_PAUSE = 20.0, 0.25
 #: A transaction that lost against another one is run again this often.
 RETRIES = 5
 
-#: The database cannot be asked now. Before COMMIT was sent, nothing is written.
+#: The database cannot be asked now. Before COMMIT was sent, nothing is written. asyncpg calls it an internal error of its own when a
+#: connection dies just before it is used.
 GONE = (
-    OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.IdleInTransactionSessionTimeoutError,
+    OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.IdleInTransactionSessionTimeoutError,
 )  # fmt: skip
 UNABLE = (*GONE, asyncpg.InsufficientResourcesError, asyncpg.ReadOnlySQLTransactionError, asyncpg.QueryCanceledError)
 #: Another transaction was in the way; the same again may well succeed.
@@ -147,8 +148,7 @@ class Sessions:
                     result = await body(connection)
                     written = await connection.fetchval("SELECT pg_current_xact_id_if_assigned()::text")
                 except BaseException:
-                    with suppress(*UNABLE, asyncpg.PostgresError):
-                        await connection.execute("ROLLBACK")
+                    await _roll_back(connection)
                     raise
                 await self._commit(connection)
                 return result
@@ -173,9 +173,7 @@ class Sessions:
         try:
             tag = await connection.execute("COMMIT")
         except GONE as broken:
-            # Whatever it is doing, this connection is not to be used again; the pool may have noticed before us.
-            with suppress(asyncpg.InterfaceError):
-                connection.terminate()
+            _discard(connection)
             raise Lost from broken
         if tag != "COMMIT":
             raise Raced
@@ -198,6 +196,19 @@ class Sessions:
     async def close(self) -> None:
         """Close the connections once they are free."""
         await self._pool.close()
+
+
+async def _roll_back(connection: Any) -> None:
+    try:
+        await connection.execute("ROLLBACK")
+    except (*UNABLE, asyncpg.PostgresError):
+        _discard(connection)
+
+
+def _discard(connection: Any) -> None:
+    """Whatever it is doing, this connection is not to be used again; the pool may have noticed before us."""
+    with suppress(asyncpg.InterfaceError):
+        connection.terminate()
 
 
 async def _pause(seconds: float) -> None:

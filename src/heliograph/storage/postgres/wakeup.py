@@ -13,6 +13,8 @@ SPACING = 0.02
 #: Seconds until a lost connection is opened again. Until then the workers' poll has to do.
 REOPEN = 1.0
 
+LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
 
 class Wakeup:
     """One connection that listens and notifies. Losing it costs promptness, never a message."""
@@ -34,7 +36,7 @@ class Wakeup:
             self._connection = await asyncpg.connect(self._dsn, statement_cache_size=0, timeout=10)
             self._connection.add_termination_listener(self._lost)
             await self._connection.add_listener(CHANNEL, self._notified)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except LOST:
             self._lost(None)
 
     def touched(self) -> None:
@@ -50,7 +52,7 @@ class Wakeup:
 
     async def _notify(self) -> None:
         if self._connection is not None:
-            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(*LOST):
                 await self._connection.execute(f"NOTIFY {CHANNEL}")
 
     def _notified(self, connection: Any, sender: int, channel: str, payload: str) -> None:
@@ -78,5 +80,5 @@ class Wakeup:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._connection is not None:
-            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(*LOST):
                 await self._connection.close(timeout=2)
