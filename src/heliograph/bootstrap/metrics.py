@@ -26,6 +26,8 @@ class Metrics:
         )
         self._unmapped = self._counter("unmapped_codes", "Provider codes that no table of ours knows", "provider")
         self._inbound = self._counter("inbound", "Items that providers handed in", "kind", "new")
+        self._webhooks = self._counter("webhooks", "Webhook calls: taken, or why they were not", "provider", "outcome")
+        self._refused_writes = self._counter("store_unavailable", "Requests that were told that nothing was saved", "route")
         self._probes = self._counter("probes", "Checks of credentials and identity", "provider", "outcome")
         self._bugs = self._counter("bugs", "Faults of this software that were caught and written down", "place")
         self._rounds = self._counter("rounds_failed", "Rounds of background loops that will be made again", "error")
@@ -51,9 +53,15 @@ class Metrics:
                     self._unmapped.labels(provider).inc()
             case "inbound_taken":
                 self._inbound.labels(str(fields["kind"]), str(fields["new"])).inc()
+            case "webhook_taken":
+                self._webhooks.labels(str(fields["provider"]), "taken").inc()
+            case "webhook_refused":
+                self._webhooks.labels(str(fields["provider"]), str(fields["why"])).inc()
+            case "store_unavailable":
+                self._refused_writes.labels(str(fields["route"])).inc()
             case "probe_concluded":
                 self._probes.labels(str(fields["provider"]), str(fields["outcome"])).inc()
-            case "provider_bug" | "delivery_bug" | "round_bug":
+            case "provider_bug" | "delivery_bug" | "round_bug" | "web_bug":
                 self._bugs.labels(name.removesuffix("_bug")).inc()
             case "round_failed" | "claim_failed":
                 self._rounds.labels(str(fields["error"])).inc()

@@ -81,11 +81,16 @@ def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Pro
 
 def _validation(request: Request[Any, Any, Any], error: ValidationException) -> Response[Problem]:
     found = [item for item in error.extra or [] if isinstance(item, Mapping)]
-    errors = [FieldError(str(item.get("key") or item.get("source") or "body"), str(item.get("message", ""))) for item in found]
+    errors = [FieldError(str(item.get("key") or item.get("source") or "body"), _words(str(item.get("message", "")))) for item in found]
     if not errors and (absent := MISSING.match(error.detail)):
         errors = [FieldError(absent["name"], f"is missing from the {absent['where']}")]
     detail = "Change the fields that are named in errors." if errors else WORDS[400]
     return answer(400, detail, errors=errors)
+
+
+def _words(message: str) -> str:
+    """What is wrong with a field, without the value that the framework repeats."""
+    return "is not one of the values that the description allows" if message.startswith("Invalid ") else message
 
 
 def _missing(request: Request[Any, Any, Any], error: Missing) -> Response[Problem]:

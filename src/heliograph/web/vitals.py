@@ -39,7 +39,12 @@ class Vitals:
 async def start(application: Application, vitals: Vitals) -> None:
     """The gate of a start: the store is migrated by now; every enabled channel is probed once. A failing one holds its own."""
     context = application.context
-    channels = [channel for channel in await context.store.all_channels() if channel.enabled]
+    while True:
+        try:
+            channels = [channel for channel in await context.store.all_channels() if channel.enabled]
+            break
+        except Unavailable:
+            await context.clock.sleep(1.0)
     await asyncio.gather(*(probe(context, channel.account, channel.id) for channel in channels), return_exceptions=True)
     vitals.started = True
 
