@@ -1,4 +1,4 @@
-"""The HTTP client makes one request a call and tells certainly-not-sent from maybe-sent."""
+"""The HTTP client, with and without a process of its own, makes one request a call and tells certainly-not-sent from maybe-sent."""
 
 import asyncio
 import socket
@@ -17,6 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from heliograph.ports.http import Http, HttpFile, MaybeSent, NotSent
 from heliograph.providers.addresses import guarded_socket_factory, is_public
+from heliograph.providers.courier import CourierHttp
 from heliograph.providers.http import AiohttpHttp
 from tests.providers import misbehaving
 from tests.providers.misbehaving import MisbehavingServer, answer
@@ -30,17 +31,28 @@ async def server() -> AsyncIterator[MisbehavingServer]:
         yield server
 
 
+Client = type[AiohttpHttp] | type[CourierHttp]
+
+
+@pytest.fixture(params=[AiohttpHttp, CourierHttp])
+def client(request: pytest.FixtureRequest) -> Client:
+    """Both ways to make a call behave alike."""
+    return request.param
+
+
 @pytest.fixture
-async def http() -> AsyncIterator[AiohttpHttp]:
-    async with AiohttpHttp(guarded=False) as client:
-        yield client
+async def http(client: Client) -> AsyncIterator[Http]:
+    async with client(guarded=False) as http:
+        if isinstance(http, CourierHttp):
+            await http.start()
+        yield http
 
 
 async def call(http: Http, base: str, method: str = "POST", timeout: float = 5, max_bytes: int = 1000):
     return await http.request(method, f"{base}/{SECRET}/send", headers={"X-K": "v"}, body=b"{}", timeout=timeout, max_bytes=max_bytes)
 
 
-async def test_answers_with_lower_case_header_names(http: AiohttpHttp, server: MisbehavingServer) -> None:
+async def test_answers_with_lower_case_header_names(http: Http, server: MisbehavingServer) -> None:
     server.behave(answer(201, b'{"a":1}', {"Retry-After": "3"}))
     got = await call(http, server.base_url)
     assert (got.status, got.body, got.headers["retry-after"]) == (201, b'{"a":1}', "3")
@@ -56,7 +68,7 @@ def test_aiohttp_still_has_the_switch_for_its_silent_resend() -> None:
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "GET", "POST"])
-async def test_a_dropped_reused_connection_is_not_tried_again(http: AiohttpHttp, server: MisbehavingServer, method: str) -> None:
+async def test_a_dropped_reused_connection_is_not_tried_again(http: Http, server: MisbehavingServer, method: str) -> None:
     server.behave(answer(200), misbehaving.close, answer(200))
     await call(http, server.base_url, method)
     with pytest.raises(MaybeSent, match="closed"):
@@ -84,20 +96,20 @@ async def test_the_test_above_can_fail(server: MisbehavingServer) -> None:
         (answer(200, b"x" * 1001), "too_large"),
     ],
 )
-async def test_no_complete_answer_is_maybe_sent(http: AiohttpHttp, server: MisbehavingServer, behaviour, what: str) -> None:
+async def test_no_complete_answer_is_maybe_sent(http: Http, server: MisbehavingServer, behaviour, what: str) -> None:
     server.behave(behaviour)
     with pytest.raises(MaybeSent, match=f"^{what}$"):
         await call(http, server.base_url)
     assert len(server.seen) == 1
 
 
-async def test_no_answer_in_time_is_maybe_sent(http: AiohttpHttp, server: MisbehavingServer) -> None:
+async def test_no_answer_in_time_is_maybe_sent(http: Http, server: MisbehavingServer) -> None:
     server.behave(misbehaving.hang)
     with pytest.raises(MaybeSent, match="read_timeout"):
         await call(http, server.base_url, timeout=0.2)
 
 
-async def test_a_slow_drip_ends_at_the_deadline(http: AiohttpHttp, server: MisbehavingServer) -> None:
+async def test_a_slow_drip_ends_at_the_deadline(http: Http, server: MisbehavingServer) -> None:
     async def drip(_, writer: asyncio.StreamWriter) -> bool:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
         while not writer.is_closing():
@@ -112,43 +124,44 @@ async def test_a_slow_drip_ends_at_the_deadline(http: AiohttpHttp, server: Misbe
     assert asyncio.get_running_loop().time() - started < 2
 
 
-async def test_the_deadline_is_not_rounded_up(http: AiohttpHttp) -> None:
+async def test_the_deadline_is_not_rounded_up() -> None:
     """aiohttp rounds deadlines beyond five seconds up to whole seconds unless told not to."""
+    http = AiohttpHttp(guarded=False)
     timeout = http._timeout(7.25)
     assert timeout.ceil_threshold > 1e9 and timeout.total == 7.25
     assert timeout.connect is not None and timeout.connect < 7.25
     assert http._timeout(7.25) is timeout
 
 
-async def test_an_oversized_error_answer_keeps_its_meaning(http: AiohttpHttp, server: MisbehavingServer) -> None:
+async def test_an_oversized_error_answer_keeps_its_meaning(http: Http, server: MisbehavingServer) -> None:
     server.behave(answer(401, b"x" * 5000))
     got = await call(http, server.base_url)
     assert got.status == 401 and len(got.body) == 1000
 
 
-async def test_redirects_are_not_followed(http: AiohttpHttp, server: MisbehavingServer) -> None:
+async def test_redirects_are_not_followed(http: Http, server: MisbehavingServer) -> None:
     server.behave(answer(302, b"", {"Location": "/elsewhere"}))
     assert (await call(http, server.base_url, "GET")).status == 302
     assert len(server.seen) == 1
 
 
-async def test_refused_is_not_sent(http: AiohttpHttp) -> None:
+async def test_refused_is_not_sent(http: Http) -> None:
     with pytest.raises(NotSent, match="refused"):
         await call(http, misbehaving.refused_url())
 
 
-async def test_unknown_name_is_not_sent(http: AiohttpHttp) -> None:
+async def test_unknown_name_is_not_sent(http: Http) -> None:
     with pytest.raises(NotSent, match="resolve"):
         await call(http, "http://no-such-host.invalid")
 
 
-async def test_plain_http_on_a_tls_address_is_not_sent(http: AiohttpHttp, server: MisbehavingServer) -> None:
+async def test_plain_http_on_a_tls_address_is_not_sent(http: Http, server: MisbehavingServer) -> None:
     server.behave(misbehaving.close)
     with pytest.raises(NotSent):
         await call(http, server.base_url.replace("http:", "https:"))
 
 
-async def test_a_certificate_that_nobody_vouches_for_is_not_sent(http: AiohttpHttp, tmp_path: Path) -> None:
+async def test_a_certificate_that_nobody_vouches_for_is_not_sent(http: Http, tmp_path: Path) -> None:
     arrived = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -174,7 +187,7 @@ def self_signed(folder: Path) -> Path:
     return path
 
 
-async def test_a_connection_that_never_stands_is_not_sent(http: AiohttpHttp) -> None:
+async def test_a_connection_that_never_stands_is_not_sent(http: Http) -> None:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         sock.listen(0)
@@ -191,9 +204,9 @@ async def test_a_connection_that_never_stands_is_not_sent(http: AiohttpHttp) -> 
             filler.close()
 
 
-async def test_waiting_for_a_free_connection_is_not_sent(server: MisbehavingServer) -> None:
+async def test_waiting_for_a_free_connection_is_not_sent(client: Client, server: MisbehavingServer) -> None:
     server.behave(misbehaving.hang)
-    async with AiohttpHttp(guarded=False, limit=1) as http:
+    async with client(guarded=False, limit=1) as http:
         first = asyncio.create_task(call(http, server.base_url, timeout=2))
         while not server.seen:
             await asyncio.sleep(0)
@@ -204,12 +217,12 @@ async def test_waiting_for_a_free_connection_is_not_sent(server: MisbehavingServ
 
 
 @pytest.mark.parametrize("url", ["", "ftp://x/", "http://", "http://[::1", "http://a:99999/", "//x", "http:///path"])
-async def test_unusable_addresses_are_not_sent(http: AiohttpHttp, url: str) -> None:
+async def test_unusable_addresses_are_not_sent(http: Http, url: str) -> None:
     with pytest.raises(NotSent, match="url"):
         await http.request("GET", url, headers={}, timeout=1)
 
 
-async def test_multipart_carries_form_and_files(http: AiohttpHttp, server: MisbehavingServer) -> None:
+async def test_multipart_carries_form_and_files(http: Http, server: MisbehavingServer) -> None:
     server.behave(answer(200))
     file = HttpFile("source", 'ünï"\r\nX: y.png', "image/png", b"\x00\x01\xffPNG")
     await http.request("POST", server.base_url, headers={}, form={"a": "é"}, files=(file,), timeout=5)
@@ -220,7 +233,7 @@ async def test_multipart_carries_form_and_files(http: AiohttpHttp, server: Misbe
 
 
 @pytest.mark.parametrize("behaviour", [misbehaving.close, misbehaving.truncated, misbehaving.not_http, misbehaving.hang])
-async def test_exceptions_do_not_carry_the_address(http: AiohttpHttp, server: MisbehavingServer, behaviour) -> None:
+async def test_exceptions_do_not_carry_the_address(http: Http, server: MisbehavingServer, behaviour) -> None:
     server.behave(behaviour)
     for base in (server.base_url, misbehaving.refused_url(), "http://no-such-host.invalid"):
         with pytest.raises((NotSent, MaybeSent)) as caught:
@@ -233,14 +246,14 @@ async def test_exceptions_do_not_carry_the_address(http: AiohttpHttp, server: Mi
 # --- the guard ----------------------------------------------------------------------------------
 
 
-async def test_the_guard_refuses_loopback_unless_allowed(server: MisbehavingServer) -> None:
+async def test_the_guard_refuses_loopback_unless_allowed(client: Client, server: MisbehavingServer) -> None:
     server.behave(answer(200))
     for base in (server.base_url, server.base_url.replace("127.0.0.1", "localhost")):
-        async with AiohttpHttp(guarded=True) as http:
+        async with client(guarded=True) as http:
             with pytest.raises(NotSent, match="address"):
                 await call(http, base)
     assert server.connections == 0
-    async with AiohttpHttp(guarded=True, allow=("127.0.0.0/8",)) as http:
+    async with client(guarded=True, allow=("127.0.0.0/8",)) as http:
         assert (await call(http, server.base_url)).status == 200
 
 

@@ -28,7 +28,7 @@ class HttpResponse:
 class NotSent(Exception):
     """The request certainly did not reach the provider: name, connect or TLS failed.
 
-    The message names the stage only ("url", "address", "resolve", "refused", "connect",
+    The message names the stage only ("courier", "url", "address", "resolve", "refused", "connect",
     "connect_timeout", "tls"), never the URL: some providers carry the secret in it.
     """
 
