@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from heliograph.bootstrap.live import Live
 from heliograph.bootstrap.system import SystemClock, SystemRng
@@ -12,6 +13,7 @@ from heliograph.domain.ids import id_value, make_id
 from heliograph.ports.provider import Provider, ProviderSpec
 from heliograph.ports.runtime import Failpoint, Files, Observe
 from heliograph.ports.store import Changes, Store
+from heliograph.providers.courier import CourierHttp
 from heliograph.providers.http import AiohttpHttp
 from heliograph.providers.registry import PROVIDERS
 from heliograph.services.breaker import Breaker
@@ -39,6 +41,16 @@ class Config:
     #: Networks (CIDR) off the public internet that providers may be at; only beside a sandbox.
     allow_networks: tuple[str, ...] = ()
     connections: int = 1000
+    #: Make HTTP calls in a process of their own; it pays where there is a second core to run it.
+    http_process: bool = (os.cpu_count() or 1) > 1
+
+
+class Closes(Protocol):
+    """Something that holds connections."""
+
+    async def close(self) -> None:
+        """Give them up."""
+        ...
 
 
 @dataclass(slots=True)
@@ -50,7 +62,7 @@ class Application:
     holds: Holds
     live: Live
     specs: Mapping[str, ProviderSpec]
-    _http: AiohttpHttp
+    _http: Closes
 
     async def close(self) -> None:
         """Stop talking to providers, then finish what the store has accepted."""
@@ -86,7 +98,8 @@ async def look(config: Config, *, observe: Observe = _unobserved) -> Application
 
 def _assemble(config: Config, store: Store, clock: SystemClock, rng: SystemRng, observe: Observe, failpoint: Failpoint) -> Application:
     vault = AesVault(config.master_key)
-    http = AiohttpHttp(guarded=True, allow=config.allow_networks, limit=config.connections)
+    client = CourierHttp if config.http_process else AiohttpHttp
+    http = client(guarded=True, allow=config.allow_networks, limit=config.connections)
 
     def make(name: str, fields: Mapping[str, str]) -> Provider:
         return PROVIDERS[name](fields, http)
