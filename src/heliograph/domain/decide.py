@@ -47,6 +47,15 @@ class Policy:
     provider_well: bool = False
 
 
+#: Code of an attempt that was recorded and then not made, because the key that was to protect it is too old.
+KEY_EXPIRED = "key_expired"
+
+
+def key_expired(delivery: Delivery, policy: Policy, *, now: int) -> bool:
+    """Whether an attempt may have been taken so long ago that the provider no longer knows its key. Other refusals since prove nothing."""
+    return policy.dedupe is DedupeClass.KEY and delivery.doubt_since > 0 and now >= delivery.doubt_since + policy.key_lifetime
+
+
 def start(delivery: Delivery, *, fingerprint: str, overtaken: bool) -> list[ev.Event]:
     """The head of a lane is claimed: begin an attempt, or ask where sending now would be wrong."""
     if delivery.state is not State.QUEUED:
@@ -64,6 +73,8 @@ def conclude(delivery: Delivery, result: SendResult, policy: Policy, *, now: int
             return [ev.AttemptAccepted(n, provider_id)]
         case Refused(reason, code):
             return _not_taken(delivery, reason, code, None, now=now, jitter=jitter)
+        case Deferred(code=code) if code == KEY_EXPIRED:
+            return [ev.AttemptDeferred(n, Reason.NO_ANSWER, code, now, 0), *_unprovable(policy)]
         case Deferred(reason, after, code):
             return _not_taken(delivery, reason, code, after, now=now, jitter=jitter)
         case Unknown(reason, code):
@@ -96,7 +107,7 @@ def _not_taken(delivery: Delivery, reason: Reason, code: str, after: float | Non
             deferred = ev.AttemptDeferred(n, reason, code, now + backoff(delivery.spent, jitter), 1)
             if delivery.spent + 1 < BUDGET:
                 return [deferred]
-            return [deferred, ev.QuestionRaised(Question.EXHAUSTED)]
+            return [deferred, ev.QuestionRaised(Question.MAY_HAVE_BEEN_SENT if delivery.doubt_since else Question.EXHAUSTED)]
 
 
 def _may_be_taken(delivery: Delivery, reason: Reason, code: str, policy: Policy, *, now: int) -> list[ev.Event]:
@@ -130,7 +141,7 @@ def settle(delivery: Delivery, found: FindResult | None, policy: Policy, *, now:
     spent = 1 if policy.provider_well else 0
     ready_at = now + backoff(delivery.spent, jitter)
     match found:
-        case None if policy.dedupe is DedupeClass.KEY and now < delivery.started_at + policy.key_lifetime:
+        case None if policy.dedupe is DedupeClass.KEY and not key_expired(delivery, policy, now=now):
             return _again(delivery, ev.RepeatAllowed(delivery.attempt, ready_at, spent))
         case None:
             return _unprovable(policy)
@@ -147,7 +158,7 @@ def settle(delivery: Delivery, found: FindResult | None, policy: Policy, *, now:
 def _again(delivery: Delivery, event: ev.SendAbsent | ev.RepeatAllowed) -> list[ev.Event]:
     if delivery.spent + event.spent < BUDGET:
         return [event]
-    return [event, ev.QuestionRaised(Question.EXHAUSTED)]
+    return [event, ev.QuestionRaised(Question.EXHAUSTED if isinstance(event, ev.SendAbsent) else Question.MAY_HAVE_BEEN_SENT)]
 
 
 def late_answer(delivery: Delivery, attempt: int, result: SendResult) -> list[ev.Event]:
@@ -197,6 +208,6 @@ def cancel(delivery: Delivery) -> list[ev.Event]:
     """A person decides not to send."""
     if delivery.state not in OPEN:
         raise Refusal(f"Only a waiting reply can be cancelled; this one is {delivery.state}.")
-    if delivery.state in (State.SENDING, State.UNKNOWN):
+    if delivery.state in (State.SENDING, State.UNKNOWN) or (delivery.state is State.QUEUED and delivery.doubt_since):
         raise Refusal("This reply may be on its way; it can be cancelled once its outcome is known or it asks.")
     return [ev.ReplyCancelled()]

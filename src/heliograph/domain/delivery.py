@@ -90,6 +90,8 @@ class Delivery(NamedTuple):
     started_at: int
     #: When it was first accepted, for latencies and the look-up's window; 0 before.
     accepted_at: int
+    #: Start of the epoch's first attempt that may have been taken and is not proved absent; 0 where there is none.
+    doubt_since: int
     #: Number of events folded: the compare-and-set guard.
     version: int
 
@@ -148,7 +150,7 @@ def queued(
     """The row that a ReplyQueued event begins. `seq` comes from the lane, in the same transaction."""
     return Delivery(
         account, id, ticket, comment, channel, lane, seq, event.part, event.parts, S.QUEUED,
-        "", "", "", 0, 0, 0, 0, 0, 0, "", now, None, now, 0, 0, 1,
+        "", "", "", 0, 0, 0, 0, 0, 0, "", now, None, now, 0, 0, 0, 1,
     )  # fmt: skip
 
 
@@ -175,6 +177,7 @@ def evolve(delivery: Delivery, event: ev.Event, at: int) -> Delivery:
         reason="" if done else changed.reason,
         code="" if done else changed.code,
         accepted_at=(delivery.accepted_at or at) if done else delivery.accepted_at,
+        doubt_since=0 if done else changed.doubt_since,
     )
 
 
@@ -210,14 +213,18 @@ def _deferred(d: Delivery, e: ev.AttemptDeferred, at: int) -> Delivery:
 def _unknown(d: Delivery, e: ev.AttemptUnknown, at: int) -> Delivery:
     if not _current(d, e.attempt):
         return d
-    return d._replace(attempt_open=0, reason=e.reason, code=e.code, settle_at=e.settle_at)
+    return d._replace(attempt_open=0, reason=e.reason, code=e.code, settle_at=e.settle_at, doubt_since=d.doubt_since or d.started_at)
 
 
 def _found(d: Delivery, e: ev.SendFound, at: int) -> Delivery:
     return d._replace(rank=max(d.rank, 1), provider_id=e.provider_id or d.provider_id)
 
 
-def _absent(d: Delivery, e: ev.SendAbsent | ev.RepeatAllowed, at: int) -> Delivery:
+def _absent(d: Delivery, e: ev.SendAbsent, at: int) -> Delivery:
+    return d._replace(ready_at=e.ready_at, spent=d.spent + e.spent, doubt_since=0)
+
+
+def _allowed(d: Delivery, e: ev.RepeatAllowed, at: int) -> Delivery:
     return d._replace(ready_at=e.ready_at, spent=d.spent + e.spent)
 
 
@@ -230,7 +237,7 @@ def _question(d: Delivery, e: ev.QuestionRaised, at: int) -> Delivery:
 
 
 def _new_epoch(d: Delivery, at: int) -> Delivery:
-    return d._replace(epoch=d.epoch + 1, rank=0, provider_id="", ready_at=at, accepted_at=0)
+    return d._replace(epoch=d.epoch + 1, rank=0, provider_id="", ready_at=at, accepted_at=0, doubt_since=0)
 
 
 def _resent(d: Delivery, e: ev.Resent, at: int) -> Delivery:
@@ -262,7 +269,7 @@ FOLDS: dict[type[ev.Event], Callable[[Delivery, Any, int], Delivery]] = {
     ev.AttemptUnknown: _unknown,
     ev.SendFound: _found,
     ev.SendAbsent: _absent,
-    ev.RepeatAllowed: _absent,
+    ev.RepeatAllowed: _allowed,
     ev.SettlePostponed: _postponed,
     ev.QuestionRaised: _question,
     ev.Resent: _resent,

@@ -68,21 +68,24 @@ ORDER BY n
 
 -- name: deliveries_add
 INSERT INTO delivery (account, id, ticket, comment, channel, lane, seq, part, parts, state, reason, code, question, attempt, attempt_open,
-  spent, epoch, returned, rank, provider_id, ready_at, settle_at, queued_at, started_at, accepted_at, version)
+  spent, epoch, returned, rank, provider_id, ready_at, settle_at, queued_at, started_at, accepted_at, doubt_since,
+  version)
 SELECT * FROM unnest(:account::text[], :id::text[], :ticket::text[], :comment::text[], :channel::text[], :lane::text[], :seq::bigint[],
   :part::int[], :parts::int[], :state::text[], :reason::text[], :code::text[], :question::text[], :attempt::int[], :attempt_open::int[],
   :spent::int[], :epoch::int[], :returned::int[], :rank::int[], :provider_id::text[], :ready_at::bigint[], :settle_at::bigint[],
-  :queued_at::bigint[], :started_at::bigint[], :accepted_at::bigint[], :version::bigint[])
+  :queued_at::bigint[], :started_at::bigint[], :accepted_at::bigint[], :doubt_since::bigint[], :version::bigint[])
 
 -- name: deliveries_set
 UPDATE delivery d SET state = w.state, reason = w.reason, code = w.code, question = w.question, attempt = w.attempt,
   attempt_open = w.attempt_open, spent = w.spent, epoch = w.epoch, returned = w.returned, rank = w.rank, provider_id = w.provider_id,
-  ready_at = w.ready_at, settle_at = w.settle_at, started_at = w.started_at, accepted_at = w.accepted_at, version = w.version
+  ready_at = w.ready_at, settle_at = w.settle_at, started_at = w.started_at, accepted_at = w.accepted_at,
+  doubt_since = w.doubt_since, version = w.version
 FROM unnest(:account::text[], :id::text[], :before::bigint[], :state::text[], :reason::text[], :code::text[], :question::text[],
   :attempt::int[], :attempt_open::int[], :spent::int[], :epoch::int[], :returned::int[], :rank::int[], :provider_id::text[],
-  :ready_at::bigint[], :settle_at::bigint[], :started_at::bigint[], :accepted_at::bigint[], :version::bigint[])
+  :ready_at::bigint[], :settle_at::bigint[], :started_at::bigint[], :accepted_at::bigint[], :doubt_since::bigint[],
+  :version::bigint[])
   AS w (account, id, before, state, reason, code, question, attempt, attempt_open, spent, epoch, returned, rank, provider_id, ready_at,
-  settle_at, started_at, accepted_at, version)
+  settle_at, started_at, accepted_at, doubt_since, version)
 WHERE d.account = w.account AND d.id = w.id AND d.version = w.before
 
 -- name: healths_set

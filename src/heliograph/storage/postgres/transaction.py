@@ -159,7 +159,7 @@ class Transaction:
         columns = _columns(
             (
                 d.account, d.id, before, d.state, d.reason, d.code, d.question, d.attempt, d.attempt_open, d.spent, d.epoch, d.returned,
-                d.rank, d.provider_id, d.ready_at, d.settle_at, d.started_at, d.accepted_at, d.version,
+                d.rank, d.provider_id, d.ready_at, d.settle_at, d.started_at, d.accepted_at, d.doubt_since, d.version,
             )
             for before, d in changed
         )  # fmt: skip

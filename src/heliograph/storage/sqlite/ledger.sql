@@ -30,14 +30,14 @@ VALUES (:account, :stream, :stream_id, :subject, :position, :kind, :version, :re
 
 -- name: delivery_add
 INSERT INTO delivery (account, id, ticket, comment, channel, lane, seq, part, parts, state, reason, code, question, attempt, attempt_open,
-  spent, epoch, returned, rank, provider_id, ready_at, settle_at, queued_at, started_at, accepted_at, version)
+  spent, epoch, returned, rank, provider_id, ready_at, settle_at, queued_at, started_at, accepted_at, doubt_since, version)
 VALUES (:account, :id, :ticket, :comment, :channel, :lane, :seq, :part, :parts, :state, :reason, :code, :question, :attempt, :attempt_open,
-  :spent, :epoch, :returned, :rank, :provider_id, :ready_at, :settle_at, :queued_at, :started_at, :accepted_at, :version)
+  :spent, :epoch, :returned, :rank, :provider_id, :ready_at, :settle_at, :queued_at, :started_at, :accepted_at, :doubt_since, :version)
 
 -- name: delivery_set
 UPDATE delivery SET state = :state, reason = :reason, code = :code, question = :question, attempt = :attempt,
   attempt_open = :attempt_open, spent = :spent, epoch = :epoch, returned = :returned, rank = :rank, provider_id = :provider_id,
-  ready_at = :ready_at, settle_at = :settle_at, started_at = :started_at, accepted_at = :accepted_at, version = :version
+  ready_at = :ready_at, settle_at = :settle_at, started_at = :started_at, accepted_at = :accepted_at, doubt_since = :doubt_since, version = :version
 WHERE account = :account AND id = :id
 
 -- name: health_set

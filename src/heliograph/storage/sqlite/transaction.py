@@ -104,7 +104,7 @@ class Transaction:
             self.sql["delivery_set"],
             (
                 d.state, d.reason, d.code, d.question, d.attempt, d.attempt_open, d.spent, d.epoch, d.returned, d.rank, d.provider_id,
-                d.ready_at, d.settle_at, d.started_at, d.accepted_at, d.version, d.account, d.id,
+                d.ready_at, d.settle_at, d.started_at, d.accepted_at, d.doubt_since, d.version, d.account, d.id,
             ),
         )  # fmt: skip
 

@@ -207,6 +207,7 @@ CREATE TABLE delivery (
   queued_at    BIGINT NOT NULL,
   started_at   BIGINT NOT NULL,
   accepted_at  BIGINT NOT NULL,
+  doubt_since  BIGINT NOT NULL,
   version      BIGINT NOT NULL,
   PRIMARY KEY (account, id),
   FOREIGN KEY (account, lane) REFERENCES lane (account, id),

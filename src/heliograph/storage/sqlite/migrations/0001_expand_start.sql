@@ -203,6 +203,7 @@ CREATE TABLE delivery (
   queued_at    INTEGER NOT NULL,
   started_at   INTEGER NOT NULL,
   accepted_at  INTEGER NOT NULL,
+  doubt_since  INTEGER NOT NULL,
   version      INTEGER NOT NULL,
   PRIMARY KEY (account, id),
   FOREIGN KEY (account, lane) REFERENCES lane (account, id),
