@@ -15,14 +15,16 @@ from heliograph.ports.runtime import SealBroken
 from heliograph.ports.store import Changes, Claimed, Conflict, Fenced, Fold, Loose, Release, Unavailable
 from heliograph.services.channels import Connected
 from heliograph.services.context import ROUNDS, Context
-from heliograph.services.holds import Holds, hold, prove
+from heliograph.services.holds import Holds, held, hold, prove
 from heliograph.services.parts import load_part
 
 #: Reasons that make a probe worth while at once.
 SUSPICIOUS = frozenset({Reason.PROVIDER_DOWN, Reason.NETWORK, Reason.NO_ANSWER, Reason.BAD_CREDENTIALS, Reason.WRONG_IDENTITY})
 HOLDING = frozenset({Effect.HOLD_CREDENTIAL, Effect.HOLD_CHANNEL})
 #: Codes of attempts that were recorded and then not made: a hold came in between, or the lease was too short.
-NOT_CALLED = ("not_started", "late_start")
+NOT_CALLED = ("not_started", "late_start", decide.KEY_EXPIRED)
+#: Microseconds for which a claim vouches for the channel: another process may have put it on hold since.
+FRESH = 50_000
 #: Seconds between the end of the longest call and the end of the lease.
 MARGIN = 2.0
 
@@ -35,8 +37,11 @@ class Delivering:
         self._holds = holds
         self._worker = worker
 
-    async def deliver(self, claimed: Claimed) -> None:
-        """See the module. Never raises for what a provider, a channel's settings or the store do."""
+    async def deliver(self, claimed: Claimed, *, mark: int) -> None:
+        """See the module. `mark` is that of the holds before the claim.
+
+        Never raises for what a provider, a channel's settings or the store do.
+        """
         context = self._context
         await context.failpoint("deliver:after_claim")
         delivery = claimed.delivery
@@ -47,12 +52,12 @@ class Delivering:
         if connected is None:
             await self._record(claimed, None, Deferred(Reason.BAD_CREDENTIALS, code="sealed"))
             return
-        result = await self._call(claimed, connected)
+        result = await self._call(claimed, connected, mark)
         await context.failpoint("deliver:before_record")
         await self._record(claimed, connected, result)
         await context.failpoint("deliver:after_record")
 
-    async def _call(self, claimed: Claimed, connected: Connected) -> SendResult:
+    async def _call(self, claimed: Claimed, connected: Connected, mark: int) -> SendResult:
         context = self._context
         delivery = claimed.delivery
         try:
@@ -63,13 +68,17 @@ class Delivering:
             return Refused(Reason.UNSUPPORTED, "content_gone")
         to = Address(claimed.address, claimed.contact)
         if claimed.control == "other":
-            await self._take_control(claimed, connected, to)
+            await self._take_control(claimed, connected, to, mark)
         await context.failpoint("deliver:before_call")
-        if self._holds.covers(connected):
+        if await self._on_hold(claimed, connected, mark):
             return Deferred(Reason.BAD_CREDENTIALS, after=0.0, code=NOT_CALLED[0])
         if context.clock.now() + int((connected.spec.timeout + MARGIN) * SECOND) > claimed.lease_until:
             return Deferred(Reason.NETWORK, after=0.0, code=NOT_CALLED[1])
         started = context.clock.now()
+        if delivery.doubt_since:
+            policy = await context.policies.of(delivery, connected)
+            if decide.key_expired(delivery, policy, now=started + int(connected.spec.timeout * SECOND)):
+                return Deferred(Reason.NO_ANSWER, code=decide.KEY_EXPIRED)
         try:
             result: SendResult = await connected.provider.send(to, part, delivery.key)
         except asyncio.CancelledError:
@@ -96,9 +105,21 @@ class Delivering:
             return part
         return Part(part.kind, part.payload, media, await self._context.files.get(media.file))
 
-    async def _take_control(self, claimed: Claimed, connected: Connected, to: Address) -> None:
+    async def _on_hold(self, claimed: Claimed, connected: Connected, mark: int) -> bool:
+        """Whether a hold came between the claim and now, recorded by this process or, if that is a while ago, by any."""
+        if self._holds.covers(connected, since=mark):
+            return True
+        if self._context.clock.now() - claimed.delivery.started_at <= FRESH:
+            return False
+        try:
+            stopped = await held(self._context.store, connected)
+        except Unavailable:
+            return True
+        return stopped or self._holds.covers(connected, since=mark)
+
+    async def _take_control(self, claimed: Claimed, connected: Connected, to: Address, mark: int) -> None:
         """Before answering, so that no bot answers beside the agent. A refusal is noted and does not keep the reply."""
-        if "control" not in connected.spec.capabilities or self._holds.covers(connected):
+        if "control" not in connected.spec.capabilities or await self._on_hold(claimed, connected, mark):
             return
         result: SendResult = await connected.provider.take_control(to)
         changes = Changes(claimed.delivery.account, self._context.clock.now())

@@ -8,31 +8,41 @@ from heliograph.ports.store import Changes, Fold, Probe, Store
 from heliograph.services.channels import Connected
 
 STARTS = (ev.HoldStarted, ev.HoldProlonged)
-ENDS = (ev.TrialStarted, ev.HoldEnded)
 
 
 class Holds:
-    """What this process knows to be on hold, so that a call which is about to start can still be stopped.
+    """Which holds this process recorded, so that a call which is about to start can still be stopped.
 
-    The store's claim is what keeps held lanes waiting; this covers the moment between a claim and its call.
+    The store's claim is what keeps held lanes waiting; this covers the moment between a claim and its call. It says nothing about
+    later claims: the hold may have been ended since, and by another process.
     """
 
     def __init__(self) -> None:
-        self._held: set[tuple[str, str]] = set()
+        self._noticed = 0
+        self._started: dict[tuple[str, str], int] = {}
+
+    def mark(self) -> int:
+        """To be taken before a claim: what is noticed later, the claim may not have seen."""
+        return self._noticed
 
     def noticed(self, changes: Changes) -> None:
         """An act of this process was committed."""
         for fold in changes.folds:
-            if isinstance(fold.row, Health):
-                for event in fold.events:
-                    if isinstance(event, STARTS):
-                        self._held.add((fold.row.kind, fold.row.subject))
-                    elif isinstance(event, ENDS):
-                        self._held.discard((fold.row.kind, fold.row.subject))
+            if isinstance(fold.row, Health) and any(isinstance(event, STARTS) for event in fold.events):
+                self._noticed += 1
+                self._started[(fold.row.kind, fold.row.subject)] = self._noticed
 
-    def covers(self, connected: Connected) -> bool:
-        """Whether nothing may be started on this channel now."""
-        return bool(self._held) and (("channel", connected.channel.id) in self._held or ("credential", connected.version) in self._held)
+    def covers(self, connected: Connected, *, since: int) -> bool:
+        """Whether a hold began on this channel or credential version after the mark `since`."""
+        if since == self._noticed:
+            return False
+        channel, credential = ("channel", connected.channel.id), ("credential", connected.version)
+        return max(self._started.get(channel, 0), self._started.get(credential, 0)) > since
+
+
+async def held(store: Store, connected: Connected) -> bool:
+    """Whether the store has the channel or its credential version on hold now, whoever recorded it."""
+    return any([(await read(store, connected, kind)).condition is Condition.HELD for kind in ("channel", "credential")])
 
 
 async def read(store: Store, connected: Connected, kind: str) -> Health:

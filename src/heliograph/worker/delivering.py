@@ -18,6 +18,7 @@ class DeliveryLoop:
 
     def __init__(self, context: Context, holds: Holds, *, worker: str, concurrency: int, lease: float) -> None:
         self._context = context
+        self._holds = holds
         self._delivering = Delivering(context, holds, worker=worker)
         self._worker = worker
         self._concurrency = concurrency
@@ -40,9 +41,10 @@ class DeliveryLoop:
         while not self._stopping:
             self._wake.clear()
             free = self._concurrency - len(self._running)
+            mark = self._holds.mark()
             claimed = await self._claim(free) if free > 0 else []
             for one in claimed:
-                self._start(one)
+                self._start(one, mark)
             if len(claimed) < free or free <= 0:
                 await self._sleep(idle=not claimed and free > 0)
         while self._running:
@@ -62,8 +64,8 @@ class DeliveryLoop:
             await self._context.clock.sleep(0.5)
             return []
 
-    def _start(self, claimed: Claimed) -> None:
-        task = asyncio.create_task(self._delivering.deliver(claimed))
+    def _start(self, claimed: Claimed, mark: int) -> None:
+        task = asyncio.create_task(self._delivering.deliver(claimed, mark=mark))
         self._running.add(task)
         task.add_done_callback(self._ended)
 

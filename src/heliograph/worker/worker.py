@@ -22,10 +22,14 @@ POLL_PAUSE = 1.0
 
 
 class Worker:
-    """Delivers, settles, sweeps, probes, polls and catches up until stopped. Start it once per process."""
+    """Delivers, settles, sweeps, probes, polls and catches up until stopped. Start it once per process.
 
-    def __init__(self, context: Context, holds: Holds, *, name: str, concurrency: int, lease: float) -> None:
+    `listens` False leaves polling to another process: a service that is polled answers one at a time.
+    """
+
+    def __init__(self, context: Context, holds: Holds, *, name: str, concurrency: int, lease: float, listens: bool = True) -> None:
         self._context = context
+        self._listens = listens
         self.delivery = DeliveryLoop(context, holds, worker=name, concurrency=concurrency, lease=lease)
         self._tasks: list[asyncio.Task[None]] = []
         self._polls: dict[str, asyncio.Task[None]] = {}
@@ -107,7 +111,8 @@ class Worker:
             if connected is None:
                 continue
             if "poll" in connected.spec.capabilities:
-                wanted[channel.id] = channel
+                if self._listens:
+                    wanted[channel.id] = channel
             else:
                 await catch_up.mark_listening(self._context, channel)
         for id in set(self._polls) - set(wanted):
