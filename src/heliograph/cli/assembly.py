@@ -50,7 +50,8 @@ class Process:
     application: Application
     roles: Roles
     vitals: Vitals
-    _control: Control
+    #: On PostgreSQL commands open the store themselves.
+    _control: Control | None
     _watchdog: Watchdog
     _worker: Worker | None = None
     _server: WebServer | None = None
@@ -67,14 +68,16 @@ class Process:
         """Deliver from now on, if that is a role of this process, and prove each channel once."""
         if self._worker is not None:
             self._worker.start()
-        await self._control.start()
+        if self._control is not None:
+            await self._control.start()
         self._watchdog.start()
         self._gate.append(asyncio.create_task(vital.start(self.application, self.vitals), name="gate"))
 
     async def close(self) -> None:
         """Claim nothing more, finish the calls under way, answer the requests under way, write what was accepted."""
         self.vitals.draining = True
-        await self._control.stop()
+        if self._control is not None:
+            await self._control.stop()
         for task in self._gate:
             task.cancel()
         await asyncio.gather(*self._gate, return_exceptions=True)
@@ -114,6 +117,6 @@ async def assemble(config: Config, roles: Roles) -> Process:
             each()
 
     application.context.store.on_touched = on_touched
-    return Process(
-        application, roles, Vitals(metrics=metrics), Control(application, config.data), Watchdog(limit=roles.lease / 3), _worker=worker
-    )  # fmt: skip
+    control = None if config.database else Control(application, config.data)
+    watchdog = Watchdog(limit=roles.lease / 3)
+    return Process(application, roles, Vitals(metrics=metrics), control, watchdog, _worker=worker)

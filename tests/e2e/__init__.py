@@ -1,0 +1,1 @@
+"""Real processes, real sockets, real databases: what the promise says, seen from outside."""
