@@ -123,7 +123,7 @@ async def nothing(name: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def house(folder: Path, *, failpoint: Failpoint = nothing, open_access: bool = False) -> AsyncIterator[House]:
+async def house(folder: Path, *, failpoint: Failpoint = nothing, open_access: bool = False, database: str = "") -> AsyncIterator[House]:
     """A house on a fresh store. The worker is made and not started."""
     observed: list[tuple[str, dict[str, str | int | float]]] = []
     metrics = Metrics(SystemClock().now)
@@ -133,7 +133,7 @@ async def house(folder: Path, *, failpoint: Failpoint = nothing, open_access: bo
         metrics.observe(name, fields)
 
     application = await build(
-        Config(folder, b"k" * 32, allow_networks=ALLOW),
+        Config(folder, b"k" * 32, database=database, allow_networks=ALLOW),
         observe=observe,
         failpoint=failpoint,
     )

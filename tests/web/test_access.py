@@ -130,6 +130,9 @@ async def test_a_token_lives_until_it_is_revoked_or_expires(here: House) -> None
 
     assert await here.eventually(code_of_me, lambda code: code == 401) == 401
     assert (await here.call("POST", f"{API}/tokens", {"name": "late", "expires_at": at}))[0] == 422
+    for nobody in ("agt_two", "agt_nobody", "\u0090"):
+        code, problem = await here.call("POST", f"{API}/tokens", {"name": "x", "agent": nobody})
+        assert code == 422 and problem["errors"][0]["field"] == "agent"
 
 
 async def test_a_wrong_digit_is_seen_without_asking_the_store(here: House, monkeypatch: pytest.MonkeyPatch) -> None:

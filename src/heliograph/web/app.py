@@ -47,6 +47,7 @@ def create_app(
             components=Components(security_schemes={"token": TOKEN}),
         ),
         request_max_body_size=JSON_LIMIT,
+        response_headers={"x-content-type-options": "nosniff", "referrer-policy": "same-origin"},
         logging_config=None,
         debug=False,
     )

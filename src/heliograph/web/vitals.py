@@ -8,7 +8,9 @@ from typing import Any, Protocol
 from litestar import Request, Response, get, route
 
 from heliograph.bootstrap.application import Application
+from heliograph.ports import rows
 from heliograph.ports.store import Store, Unavailable
+from heliograph.services.context import Context
 from heliograph.services.probe import probe
 from heliograph.web.problems import answer
 
@@ -39,14 +41,18 @@ class Vitals:
 async def start(application: Application, vitals: Vitals) -> None:
     """The gate of a start: the store is migrated by now; every enabled channel is probed once. A failing one holds its own."""
     context = application.context
-    while True:
-        try:
-            channels = [channel for channel in await context.store.all_channels() if channel.enabled]
-            break
-        except Unavailable:
-            await context.clock.sleep(1.0)
+    channels = await _channels(context)
     await asyncio.gather(*(probe(context, channel.account, channel.id) for channel in channels), return_exceptions=True)
     vitals.started = True
+
+
+async def _channels(context: Context) -> list[rows.Channel]:
+    """The enabled channels, asked for until the store answers."""
+    while True:
+        try:
+            return [channel for channel in await context.store.all_channels() if channel.enabled]
+        except Unavailable:
+            await context.clock.sleep(1.0)
 
 
 @route("/livez", http_method=["GET", "HEAD"], include_in_schema=False, media_type="text/plain")

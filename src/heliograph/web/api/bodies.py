@@ -52,6 +52,8 @@ def _walk(value: Any, place: str, depth: int) -> None:
             for key, item in value.items():
                 _walk(key, place, depth + 1)
                 _walk(item, f"{place}.{key}" if place else key, depth + 1)
+        case _:
+            pass
 
 
 def _refuse(place: str, what: str) -> None:

@@ -12,7 +12,7 @@ from heliograph.services import configure, tokens
 from heliograph.services.context import Missing
 from heliograph.web.api import shapes
 from heliograph.web.api.asking import Asked, PathId, context
-from heliograph.web.auth import current
+from heliograph.web.auth import IDENT, current
 from heliograph.web.policy import API, SCOPES
 from heliograph.web.problems import Refused
 
@@ -91,6 +91,8 @@ async def create_token(request: Asked, data: JSONBody[TokenIn]) -> NewToken:
     expires_at = (data.expires_at - shapes.EPOCH) // timedelta(microseconds=1) if data.expires_at is not None else 0
     if data.expires_at is not None and expires_at <= ctx.clock.now():
         raise Refused(422, "Change the fields that are named in errors.", errors=[("expires_at", "is in the past")])
+    if data.agent is not None and (not IDENT.match(data.agent) or await ctx.store.agent(actor.account, data.agent) is None):
+        raise Refused(422, "Change the fields that are named in errors.", errors=[("agent", "no such agent in this account")])
     text = tokens.new_text(ctx.rng)
     id = await configure.issue_token(
         ctx,

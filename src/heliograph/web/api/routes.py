@@ -15,5 +15,6 @@ API_ROUTES = Router(
     ],
     before_request=readable,
     request_max_body_size=JSON_LIMIT,
+    response_headers={"cache-control": "no-store"},
     security=[{"token": []}],
 )  # fmt: skip
