@@ -11,8 +11,9 @@ from litestar.routes import HTTPRoute
 from heliograph.bootstrap.application import Config, build
 from heliograph.bootstrap.metrics import Metrics
 from heliograph.web.app import create_app
-from heliograph.web.policy import API, POLICY, Need
+from heliograph.web.policy import API, POLICY, Need, need_of
 from heliograph.web.vitals import Vitals
+from heliograph.web.workspace.routes import routes
 from tests.web.installation import House
 
 #: Added by the framework to tell that there is no such document; refused by our guard, since no policy names it.
@@ -39,6 +40,23 @@ async def test_every_route_stands_in_the_policy_and_every_policy_has_its_route(t
             if method not in ("OPTIONS", "HEAD") and not isinstance(handler.opt.get("need"), Need)
         }
         assert routes - FRAMEWORK == set(POLICY)
+    finally:
+        await application.close()
+
+
+async def test_every_page_names_what_it_needs(tmp_path: Path) -> None:
+    application = await build(Config(tmp_path, b"k" * 32))
+    try:
+        app = create_app(application, vitals=Vitals(Metrics(application.context.clock.now)), extra=routes)
+        nameless = [
+            (method, route.path_format)
+            for route in app.routes
+            if isinstance(route, HTTPRoute)
+            for method, (handler, _) in route.route_handler_map.items()
+            if method != "OPTIONS" and need_of(method, route.path_format, handler.opt) is None
+        ]
+        assert set(nameless) == FRAMEWORK
+        assert len(app.routes) > len(POLICY)
     finally:
         await application.close()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from litestar import get
+from litestar import get, post
 from litestar.testing import AsyncTestClient
 
 from heliograph.bootstrap.application import Config, build
@@ -56,11 +56,18 @@ async def test_a_page_that_names_no_need_is_refused_and_one_that_does_is_guarded
     def login() -> str:
         return "in"
 
+    @post("/sign-in", opt={"need": Need.OPEN}, sync_to_thread=False)
+    def sign_in() -> str:
+        return "in"
+
     application = await build(Config(tmp_path, b"k" * 32))
     try:
-        app = create_app(application, vitals=Vitals(Metrics(application.context.clock.now)), extra=[nameless, page, login])
+        app = create_app(application, vitals=Vitals(Metrics(application.context.clock.now)), extra=[nameless, page, login, sign_in])
         async with AsyncTestClient(app) as client:
             codes = [(await client.get(path)).status_code for path in ("/nameless", "/page", "/login")]
+            forged = await client.post("/sign-in", headers={"origin": "https://evil.example"})
+            own = await client.post("/sign-in", headers={"sec-fetch-site": "same-origin"})
+        assert (forged.status_code, own.status_code) == (403, 201)
         assert codes == [404, 401, 200]
     finally:
         await application.close()

@@ -21,6 +21,7 @@ IDENT = re.compile(r"^[A-Za-z0-9_-]{1,64}\Z")
 NOWHERE = "There is no such thing here. Check the address and the id."
 #: Of a route of ours this is a mistake, which the tests find; the framework adds routes of its own, too.
 NO_POLICY = "There is no such thing here, or no policy names it. Check the address."
+FOREIGN = "A page of another site asked for this change. Programs send Authorization: Bearer instead of a cookie."
 CHALLENGE = {"www-authenticate": 'Bearer realm="heliograph"'}
 
 
@@ -76,6 +77,9 @@ async def authorize(connection: Connection, handler: BaseRouteHandler) -> None:
     for value in connection.path_params.values():
         if isinstance(value, str) and not IDENT.match(value):
             raise Refused(404, NOWHERE)
+    if "need" in handler.opt and _foreign(connection) and connection.scope.get("method") not in SAFE:
+        # A page of ours that needs nobody yet: signing a visitor in as somebody else is an attack, too.
+        raise Refused(403, FOREIGN)
     if need is Need.OPEN:
         return
     actor = await _identify(connection)
@@ -122,19 +126,20 @@ def widen(scopes: str) -> frozenset[str]:
 
 
 def _same_origin(connection: Connection) -> None:
-    """Raises Refused for a change that another site's page asks for."""
+    """Raises Refused for a change that another site's page asks for, or that does not say whose page asks."""
     if connection.scope.get("method") in SAFE:
         return
-    site = connection.headers.get("sec-fetch-site")
-    origin = connection.headers.get("origin")
+    told = "sec-fetch-site" in connection.headers or "origin" in connection.headers
+    if not told or _foreign(connection):
+        raise Refused(403, FOREIGN)
+
+
+def _foreign(connection: Connection) -> bool:
+    """Whether a browser says that another site's page asks."""
+    site, origin = connection.headers.get("sec-fetch-site"), connection.headers.get("origin")
     if site is not None:
-        allowed = site in ("same-origin", "none")
-    elif origin is not None:
-        allowed = urlsplit(origin).netloc.lower() == connection.headers.get("host", "").lower()
-    else:
-        allowed = False
-    if not allowed:
-        raise Refused(403, "A page of another site asked for this change. Programs send Authorization: Bearer instead of a cookie.")
+        return site not in ("same-origin", "none")
+    return origin is not None and urlsplit(origin).netloc.lower() != connection.headers.get("host", "").lower()
 
 
 def _known_host(connection: Connection, open_access: OpenAccess) -> None:
