@@ -1,23 +1,33 @@
-"""A stage per test; whatever a page's console complains about fails the test."""
+"""A stage per test in one browser; whatever a page's console complains about fails the test."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, async_playwright
 
+from tests import chromium
 from tests.browser.stage import Stage, stage
 
 
-@pytest.fixture
-async def scene(tmp_path: Path, chromium_path: str) -> AsyncIterator[Stage]:
-    async with stage(tmp_path, chromium_path) as made:
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser(chromium_path: str) -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path=chromium_path, args=list(chromium.ARGUMENTS))
+        yield launched
+        await launched.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def scene(tmp_path: Path, browser: Browser) -> AsyncIterator[Stage]:
+    async with stage(tmp_path, browser) as made:
         yield made
     assert made.complaints == []
 
 
-@pytest.fixture
-async def locked_scene(tmp_path: Path, chromium_path: str) -> AsyncIterator[Stage]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def locked_scene(tmp_path: Path, browser: Browser) -> AsyncIterator[Stage]:
     """The same behind a login."""
-    async with stage(tmp_path, chromium_path, open_access=False) as made:
+    async with stage(tmp_path, browser, open_access=False) as made:
         yield made
     assert made.complaints == []

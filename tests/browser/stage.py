@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, expect
 
 from heliograph.bootstrap.application import Application, Config, build, worker_name
 from heliograph.bootstrap.demo import LOOPBACK, Demo, start_demo
@@ -22,7 +22,10 @@ from heliograph.web.demo.routes import demo_routes
 from heliograph.web.vitals import Vitals
 from heliograph.web.workspace.routes import routes
 from heliograph.worker.worker import Worker
-from tests import chromium
+
+#: Milliseconds: machines that run tests are busy, and a wait that ends early is not slower.
+PATIENCE = 15_000
+expect.set_options(timeout=PATIENCE)
 
 
 @dataclass
@@ -48,7 +51,7 @@ class Stage:
     async def open(self, path: str, **options: Any) -> Page:
         """A page in a context of its own; `options` are the context's."""
         context = await self.browser.new_context(**{"viewport": {"width": 1440, "height": 900}, "locale": "en-GB", **options})
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE)
         page = await context.new_page()
         page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
         page.on("console", lambda said: self.complaints.append(f"{said.type}: {said.text}") if said.type in ("error", "warning") else None)
@@ -92,7 +95,7 @@ async def eventually(ask: Callable[[], Any], want: Callable[[Any], bool], second
 
 
 @contextlib.asynccontextmanager
-async def stage(folder: Path, chromium_path: str, *, open_access: bool = True) -> AsyncIterator[Stage]:
+async def stage(folder: Path, browser: Browser, *, open_access: bool = True) -> AsyncIterator[Stage]:
     """Start all of it, and end all of it."""
     listening = listen("127.0.0.1", 0)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -110,12 +113,10 @@ async def stage(folder: Path, chromium_path: str, *, open_access: bool = True) -
     for channel in (demo.sunshine, demo.telegram):
         await probe.probe(application.context, demo.account, channel)
     try:
-        async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=chromium_path, args=list(chromium.ARGUMENTS))
-            made = Stage(url, application, demo, worker, browser)
-            yield made
-            await browser.close()
+        yield Stage(url, application, demo, worker, browser)
     finally:
+        for context in browser.contexts:
+            await context.close()
         vitals.draining = True
         await worker.stop()
         await server.stop()

@@ -110,12 +110,6 @@
       if (line.dataset.ticket === ticket) line.setAttribute("aria-current", "true");
       else line.removeAttribute("aria-current");
     }
-    const list = $("list");
-    if (list && list.getAttribute("hx-get")) {
-      const address = new URL(list.getAttribute("hx-get"), location.href);
-      address.searchParams.set("chosen", ticket);
-      list.setAttribute("hx-get", address.pathname + address.search);
-    }
     const desk = document.querySelector(".desk");
     if (desk) desk.classList.toggle("has-ticket", Boolean(ticket));
   }
@@ -266,8 +260,11 @@
   // --- htmx ---
 
   document.addEventListener("htmx:configRequest", (event) => {
-    const shown = event.detail.elt.dataset ? event.detail.elt.dataset.digest : "";
-    if (shown) event.detail.headers["X-Shown"] = shown;
+    const { elt, headers } = event.detail;
+    if (!elt.classList.contains("live")) return;
+    const shown = elt.querySelector("[data-digest]");
+    if (shown) headers["X-Shown"] = shown.dataset.digest;
+    if (elt.id === "list-live") event.detail.path = `${$("list").dataset.address}&chosen=${$("ticket").dataset.ticket || ""}`;
   });
 
   document.addEventListener("htmx:beforeRequest", (event) => {
@@ -296,7 +293,7 @@
 
   document.addEventListener("htmx:beforeSwap", (event) => {
     // What a person has opened or is filling in is not taken from under their hands.
-    if (event.detail.target.id === "channels" && event.detail.target.querySelector("details[open]")) event.detail.shouldSwap = false;
+    if (event.detail.target.id === "channels-live" && event.detail.target.querySelector("details[open]")) event.detail.shouldSwap = false;
   });
 
   document.addEventListener("htmx:afterSwap", (event) => {
@@ -304,15 +301,78 @@
     settle();
   });
 
-  // A page that goes closes its stream itself, so that its going is no error.
-  htmx.createEventSource = (address) => {
-    const source = new EventSource(address, { withCredentials: true });
-    window.addEventListener("pagehide", () => source.close());
-    window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
-    return source;
-  };
-  document.addEventListener("htmx:sseError", () => { $("offline").hidden = false; });
-  document.addEventListener("htmx:sseOpen", () => { $("offline").hidden = true; });
+  // --- news ---
+
+  // Seconds: a connection that is away for less is not worth a word; and a hidden page lets go of its own after a while,
+  // because a browser has only six for one address, and somebody may have more tabs than that.
+  const WORTH_A_WORD = 2;
+  const AGAIN = 3;
+  const HIDDEN = 20;
+  let leaving = false;
+
+  class News {
+    constructor(address) {
+      this.address = address;
+      this.heard = [];
+      this.ended = false;
+      this.source = null;
+      document.addEventListener("visibilitychange", () => {
+        clearTimeout(this.letting);
+        if (document.hidden) this.letting = setTimeout(() => this.pause(), HIDDEN * 1000);
+        else this.begin();
+      });
+      this.begin();
+    }
+
+    get readyState() {
+      if (this.ended) return EventSource.CLOSED;
+      return this.source && this.source.readyState === EventSource.OPEN ? EventSource.OPEN : EventSource.CONNECTING;
+    }
+
+    begin() {
+      if (this.ended || this.source) return;
+      const source = new EventSource(this.address, { withCredentials: true });
+      this.source = source;
+      for (const [name, listener] of this.heard) source.addEventListener(name, listener);
+      source.onopen = (event) => {
+        clearTimeout(this.telling);
+        $("offline").hidden = true;
+        if (this.onopen) this.onopen(event);
+      };
+      source.onerror = () => {
+        if (leaving || this.source !== source) return;
+        clearTimeout(this.telling);
+        this.telling = setTimeout(() => { $("offline").hidden = false; }, WORTH_A_WORD * 1000);
+        if (source.readyState !== EventSource.CLOSED) return;
+        this.source = null;
+        setTimeout(() => this.begin(), AGAIN * 1000);
+      };
+    }
+
+    pause() {
+      if (this.source) this.source.close();
+      this.source = null;
+    }
+
+    close() {
+      this.ended = true;
+      this.pause();
+    }
+
+    addEventListener(name, listener) {
+      this.heard.push([name, listener]);
+      if (this.source) this.source.addEventListener(name, listener);
+    }
+
+    removeEventListener(name, listener) {
+      this.heard = this.heard.filter((one) => one[0] !== name || one[1] !== listener);
+      if (this.source) this.source.removeEventListener(name, listener);
+    }
+  }
+
+  htmx.createEventSource = (address) => new News(address);
+  window.addEventListener("beforeunload", () => { leaving = true; setTimeout(() => { leaving = false; }, 3000); });
+  window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 
   function opened(moved) {
     stuck = true;

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from litestar import Response, post
 from litestar.datastructures import FormMultiDict, UploadFile
+from litestar.params import FromPath
 
 from heliograph.domain.content import Content, Text
 from heliograph.domain.decide import Refusal
@@ -34,7 +35,7 @@ def done(said: str) -> Response[str]:
 
 
 @post("/desk/tickets/{ticket:str}/reply", opt=WRITE, request_max_body_size=files.LIMIT + 1_048_576)
-async def write_reply(request: Asked, ticket: str) -> Response[str]:
+async def write_reply(request: Asked, ticket: FromPath[str]) -> Response[str]:
     """Save a reply or a note, once per key however often the form is sent."""
     actor, context = current(request), running(request).context
     form = await request.form()
@@ -94,7 +95,7 @@ async def _keep(context: Context, actor: Actor, uploads: Sequence[UploadFile], d
 
 
 @post("/desk/comments/{comment:str}/decide", opt=WRITE)
-async def decide(request: Asked, comment: str) -> Response[str]:
+async def decide(request: Asked, comment: FromPath[str]) -> Response[str]:
     """Carry out a decision on every part of a reply that it fits."""
     actor, context = current(request), running(request).context
     decision = str((await request.form()).get("decision", ""))
@@ -113,14 +114,14 @@ async def decide(request: Asked, comment: str) -> Response[str]:
 
 
 @post("/desk/tickets/{ticket:str}/solve", opt=WRITE)
-async def solve(request: Asked, ticket: str) -> Response[str]:
+async def solve(request: Asked, ticket: FromPath[str]) -> Response[str]:
     """Close the case."""
     await tickets.solve(running(request).context, current(request).account, ticket, actor=current(request).actor)
     return done("changed")
 
 
 @post("/desk/tickets/{ticket:str}/reopen", opt=WRITE)
-async def reopen(request: Asked, ticket: str) -> Response[str]:
+async def reopen(request: Asked, ticket: FromPath[str]) -> Response[str]:
     """Take it up again."""
     await tickets.reopen(running(request).context, current(request).account, ticket, actor=current(request).actor)
     return done("changed")

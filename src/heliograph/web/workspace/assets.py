@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from litestar import Request, Response, get
+from litestar.params import FromQuery
 
 from heliograph.web.policy import Need
 from heliograph.web.problems import Refused
@@ -47,7 +48,7 @@ def _names() -> list[str]:
 
 
 @get([f"/static/{name}" for name in _names()], opt={"need": Need.OPEN})
-async def asset(request: Request[Any, Any, Any], v: str = "") -> Response[bytes]:
+async def asset(request: Request[Any, Any, Any], v: FromQuery[str] = "") -> Response[bytes]:
     """One file."""
     found = load(request.url.path.removeprefix("/static/"))
     if found is None:

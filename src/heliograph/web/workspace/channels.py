@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from litestar import Response, get, post
 from litestar.datastructures import FormMultiDict
+from litestar.params import FromPath
 
 from heliograph.domain.outcomes import Inconclusive, Invalid as NotValid, Valid
 from heliograph.domain.reasons import REASONS
@@ -60,13 +61,13 @@ async def create(request: Asked) -> Response[str]:
 
 
 @post("/desk/channels/{channel:str}/check", opt=WRITE)
-async def check(request: Asked, channel: str) -> Response[str]:
+async def check(request: Asked, channel: FromPath[str]) -> Response[str]:
     """Probe it now, without a message."""
     return said(await _probed(request, channel))
 
 
 @post("/desk/channels/{channel:str}/change", opt=ADMIN)
-async def change(request: Asked, channel: str) -> Response[str]:
+async def change(request: Asked, channel: FromPath[str]) -> Response[str]:
     """New secrets, another name, or other settings; a field that is left empty stays as it is."""
     actor, application = current(request), running(request)
     row = await application.context.store.channel(actor.account, channel)
@@ -80,7 +81,7 @@ async def change(request: Asked, channel: str) -> Response[str]:
 
 
 @post("/desk/channels/{channel:str}/enabled", opt=ADMIN)
-async def enabled(request: Asked, channel: str) -> Response[str]:
+async def enabled(request: Asked, channel: FromPath[str]) -> Response[str]:
     """Switch sending on or off; what waits keeps its place."""
     actor, context = current(request), running(request).context
     on = (await request.form()).get("enabled") == "yes"

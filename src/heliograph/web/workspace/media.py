@@ -4,6 +4,7 @@ from typing import cast
 from urllib.parse import quote
 
 from litestar import Response, get
+from litestar.params import FromPath
 
 from heliograph.domain.content import Media
 from heliograph.ports.provider import FetchesMedia, PollFailed
@@ -27,7 +28,7 @@ def picture(data: bytes) -> str:
 
 
 @get("/desk/comments/{comment:str}/files/{index:int}", opt={"need": Need.READ})
-async def file(request: Asked, comment: str, index: int) -> Response[bytes]:
+async def file(request: Asked, comment: FromPath[str], index: FromPath[int]) -> Response[bytes]:
     """The file at that place of a comment's contents: a picture to be shown, anything else as a download."""
     account, store = current(request).account, running(request).context.store
     row = await store.comment(account, comment)

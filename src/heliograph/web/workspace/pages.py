@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import Response, get
+from litestar.params import FromPath, FromQuery
 
 from heliograph.web.auth import current
 from heliograph.web.policy import Need
@@ -13,16 +14,18 @@ from heliograph.web.workspace.standing import standings
 
 READ = {"need": Need.READ}
 MOST = 500
+Show = FromQuery[str]
+Number = FromQuery[int]
 
 
 @get("/desk", opt=READ)
-async def desk(request: Asked, show: str = "open", n: int = reading.PAGE) -> Response[str]:
+async def desk(request: Asked, show: Show = "open", n: Number = reading.PAGE) -> Response[str]:
     """The list, and nothing chosen."""
     return page("desk.html", await frame(request, here="tickets", chosen="", **await _lists(request, show, n)))
 
 
 @get("/desk/tickets/{ticket:str}", opt=READ)
-async def ticket(request: Asked, ticket: str, show: str = "open", n: int = reading.PAGE) -> Response[str]:
+async def ticket(request: Asked, ticket: FromPath[str], show: Show = "open", n: Number = reading.PAGE) -> Response[str]:
     """One ticket beside the list; for a script the ticket alone."""
     data = await _case(request, ticket)
     if by_script(request):
@@ -31,20 +34,20 @@ async def ticket(request: Asked, ticket: str, show: str = "open", n: int = readi
 
 
 @get("/desk/list", opt=READ)
-async def list_piece(request: Asked, show: str = "open", n: int = reading.PAGE, chosen: str = "") -> Response[str]:
+async def list_piece(request: Asked, show: Show = "open", n: Number = reading.PAGE, chosen: FromQuery[str] = "") -> Response[str]:
     """The list."""
     return fragment(request, "list.html", {"chosen": chosen, **await _lists(request, show, n)})
 
 
 @get("/desk/tickets/{ticket:str}/head", opt=READ)
-async def head_piece(request: Asked, ticket: str) -> Response[str]:
+async def head_piece(request: Asked, ticket: FromPath[str]) -> Response[str]:
     """Whose ticket it is, its state, and the banner while its channel is on hold."""
     case = await reading.case(running(request), current(request).account, ticket)
     return fragment(request, "head.html", {"case": case, "writes": "write" in current(request).scopes})
 
 
 @get("/desk/tickets/{ticket:str}/thread", opt=READ)
-async def thread_piece(request: Asked, ticket: str) -> Response[str]:
+async def thread_piece(request: Asked, ticket: FromPath[str]) -> Response[str]:
     """What was said."""
     case = await reading.case(running(request), current(request).account, ticket)
     data = {"case": case, "bubbles": await reading.bubbles(running(request), case), "writes": "write" in current(request).scopes}
@@ -52,7 +55,7 @@ async def thread_piece(request: Asked, ticket: str) -> Response[str]:
 
 
 @get("/desk/tickets/{ticket:str}/events", opt=READ)
-async def events_piece(request: Asked, ticket: str) -> Response[str]:
+async def events_piece(request: Asked, ticket: FromPath[str]) -> Response[str]:
     """What happened."""
     application, account = running(request), current(request).account
     case = await reading.case(application, account, ticket)

@@ -30,7 +30,7 @@ class Line(NamedTuple):
     ticket: rows.TicketListed
     preview: str
     ours: bool
-    title: str
+    channel: str
     held: bool
 
 
@@ -80,7 +80,7 @@ async def lines(application: Application, account: str, *, show: str, number: in
 def _line(ticket: rows.TicketListed, known: dict[str, Standing]) -> Line:
     text = plain(load_contents(ticket.preview))[:PREVIEW] if ticket.preview else ""
     standing = known[ticket.channel]
-    return Line(ticket, text, ticket.preview_author == "agent", standing.title, bool(ticket.waiting) and not standing.well)
+    return Line(ticket, text, ticket.preview_author == "agent", standing.channel.name, bool(ticket.waiting) and not standing.well)
 
 
 async def case(application: Application, account: str, ticket_id: str) -> Case:

@@ -2,6 +2,7 @@
 
 from litestar import Response, get, post
 from litestar.datastructures import Cookie
+from litestar.params import FromQuery
 
 from heliograph.services import tokens
 from heliograph.web.auth import COOKIE, found
@@ -13,7 +14,7 @@ WRONG = "This token is not known here. Tokens begin with hgt_; an expired or rev
 
 
 @get(SIGN_IN, opt={"need": Need.ANYBODY})
-async def sign_in_page(request: Asked, next: str = "/desk") -> Response[str]:
+async def sign_in_page(request: Asked, next: FromQuery[str] = "/desk") -> Response[str]:
     """The form; somebody known goes on at once."""
     if found(request) is not None:
         return Response("", status_code=303, headers={**HEADERS, "location": _inside(next)})
