@@ -117,12 +117,14 @@ async def test_the_answer_to_nobody_says_how_to_come_in(here: House) -> None:
     assert "Bearer hgt_" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize(
-    "header",
-    ["Bearer", "Bearer ", "Bearer nonsense", "Basic aGd0Og==", "Bearer hgt_" + "0" * 40, "Bearer \xff", "bearer hgt_" + "z" * 10_000],
-)
-async def test_what_is_no_token_is_nobody(here: House, header: str) -> None:
-    assert (await here.send("GET", f"{API}/me", by="", authorization=header)).code in (400, 401)
+NO_TOKENS = (
+    "Bearer", "Bearer ", "Bearer nonsense", "Basic aGd0Og==", "Bearer hgt_" + "0" * 40, "Bearer \xff", "bearer hgt_" + "z" * 10_000,
+)  # fmt: skip
+
+
+async def test_what_is_no_token_is_nobody(here: House) -> None:
+    for header in NO_TOKENS:
+        assert (await here.send("GET", f"{API}/me", by="", authorization=header)).code == 401, header[:30]
 
 
 async def test_a_token_lives_until_it_is_revoked_or_expires(here: House) -> None:

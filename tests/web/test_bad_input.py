@@ -16,9 +16,9 @@ async def ticket(here: House) -> str:
     return str((await here.ticket())["id"])
 
 
-def problem(answer: Answer, code: int | set[int]) -> dict[str, Any]:
+def problem(answer: Answer, code: int | set[int], about: str = "") -> dict[str, Any]:
     """The problem, which must be one and must say something."""
-    assert answer.code in ({code} if isinstance(code, int) else code), (answer.code, answer.body[:300])
+    assert answer.code in ({code} if isinstance(code, int) else code), (about[:80], answer.code, answer.body[:300])
     assert answer.headers["content-type"].startswith("application/problem+json")
     found = dict(answer.json())
     assert found["status"] == answer.code and found["title"] and len(found["detail"]) > 10
@@ -54,11 +54,10 @@ BAD_BODIES = {
 }
 
 
-@pytest.mark.parametrize("name", BAD_BODIES)
-async def test_a_bad_body_of_a_comment_is_explained(here: House, name: str) -> None:
+async def test_a_bad_body_of_a_comment_is_explained(here: House) -> None:
     path = f"{API}/tickets/{await ticket(here)}/comments"
-    answer = await here.send("POST", path, BAD_BODIES[name], content_type="application/json")
-    problem(answer, {400, 422})
+    for name, body in BAD_BODIES.items():
+        problem(await here.send("POST", path, body, content_type="application/json"), {400, 422}, name)
     _, comments = await here.call("GET", path)
     assert [comment["author_kind"] for comment in comments["items"]] == ["contact"]
 
@@ -99,13 +98,13 @@ async def test_a_file_beyond_the_limit_is_413_and_leaves_nothing(here: House) ->
 BAD_PATHS = [
     "tickets/tkt_000000000000000000", "tickets/%00", "tickets/%ff%fe", "tickets/..%2f..%2fetc", "tickets/" + "9" * 5_000,
     "tickets/%F0%9F%98%80", "tickets/x/comments", "tickets/x/events", "deliveries/x", "channels/x", "files/x", "files/x/content", "nothing",
-    "tickets/'%20OR%201=1", "",
+    "tickets/'%20OR%201=1",
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("path", BAD_PATHS[:-1])
-async def test_an_id_that_does_not_exist_is_404(here: House, path: str) -> None:
-    problem(await here.send("GET", f"{API}/{path}"), 404)
+async def test_an_id_that_does_not_exist_is_404(here: House) -> None:
+    for path in BAD_PATHS:
+        problem(await here.send("GET", f"{API}/{path}"), 404, path)
 
 
 BAD_QUERIES = [
@@ -118,19 +117,16 @@ BAD_QUERIES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("query", BAD_QUERIES, ids=lambda query: query[:40])
-async def test_a_bad_query_is_400(here: House, query: str) -> None:
-    found = problem(await here.send("GET", f"{API}/{query}"), 400)
-    assert found["errors"]
+async def test_a_bad_query_is_400(here: House) -> None:
+    for query in BAD_QUERIES:
+        assert problem(await here.send("GET", f"{API}/{query}"), 400, query)["errors"], query
 
 
-@pytest.mark.parametrize("key", ["", " ", "a b", "ü", "x" * 201])
-async def test_a_bad_idempotency_key_is_400(here: House, key: str) -> None:
+async def test_a_bad_idempotency_key_is_400(here: House) -> None:
     path = f"{API}/tickets/{await ticket(here)}/comments"
-    answer = await here.send(
-        "POST", path, b'{"contents": [{"type": "text", "text": "x"}]}', content_type="application/json", idempotency_key=key
-    )
-    problem(answer, 400)
+    body = b'{"contents": [{"type": "text", "text": "x"}]}'
+    for key in ("", " ", "a b", "ü", "x" * 201):
+        problem(await here.send("POST", path, body, content_type="application/json", idempotency_key=key), 400, key)
 
 
 async def test_a_method_that_is_not_there_is_405_and_says_which_are(here: House) -> None:

@@ -1,12 +1,10 @@
 """Webhooks: proved, taken once, durable before 2xx, and never refused for good for trouble of our own."""
 
 import asyncio
-import time
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 
 from heliograph.ports.store import Unavailable
 from heliograph.sandbox.faults import Fault, Mode
@@ -66,11 +64,14 @@ async def test_several_events_of_one_call_are_all_taken_in_order_beside_one_that
     assert await texts(here) == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"null", b"\xff", b'{"events": 5}', b'{"events": [{"type": 5}]}', b"[" * 50_000])
-async def test_a_body_that_nobody_understands_loses_nothing_and_is_no_5xx(here: House, raw: bytes) -> None:
+UNREADABLE = (b"", b"{", b"[]", b"null", b"\xff", b'{"events": 5}', b'{"events": [{"type": 5}]}', b"[" * 50_000)
+
+
+async def test_a_body_that_nobody_understands_loses_nothing_and_is_no_5xx(here: House) -> None:
     assert (await hook(here, message(here, "before"))).code == 200
-    answer = await here.send("POST", PATH, raw, by="", content_type="application/json", x_api_key=SECRET)
-    assert answer.code in (200, 401)
+    for raw in UNREADABLE:
+        answer = await here.send("POST", PATH, raw, by="", content_type="application/json", x_api_key=SECRET)
+        assert answer.code in (200, 401), raw[:20]
     assert await texts(here) == ["before"]
 
 
@@ -137,10 +138,10 @@ async def test_the_secret_of_one_app_does_not_open_another(here: House) -> None:
     assert await texts(here) == ["real"]
 
 
-@pytest.mark.parametrize("path", ["/hooks/sunshine/chn_nobody", "/hooks/telegram/chn_sunshine", "/hooks/pigeon/x", "/hooks/sunshine/%00"])
-async def test_an_address_that_is_no_channels_is_404(here: House, path: str) -> None:
-    assert (await hook(here, message(here, "x"), path=path)).code == 404
-    assert (await here.send("GET", path, by="")).code == 404
+async def test_an_address_that_is_no_channels_is_404(here: House) -> None:
+    for path in ("/hooks/sunshine/chn_nobody", "/hooks/telegram/chn_sunshine", "/hooks/pigeon/x", "/hooks/sunshine/%00"):
+        assert (await hook(here, message(here, "x"), path=path)).code == 404, path
+        assert (await here.send("GET", path, by="")).code == 404, path
     assert await texts(here) == []
 
 
@@ -244,10 +245,3 @@ async def test_a_duplicated_and_late_webhook_of_the_sandbox_is_one_comment(here:
 
     await here.eventually(taken, lambda count: count >= 2)
     assert await texts(here) == ["only once"]
-
-
-async def test_a_webhook_is_quick(here: House) -> None:
-    started = time.monotonic()
-    for n in range(50):
-        assert (await hook(here, message(here, f"{n}", f"m{n}"))).code == 200
-    assert time.monotonic() - started < 10

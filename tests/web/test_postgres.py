@@ -36,12 +36,12 @@ async def test_the_spine(there: House) -> None:
 async def test_bad_input(there: House) -> None:
     await there.contact_writes("hello")
     path = f"{API}/tickets/{(await there.ticket())['id']}/comments"
-    for body in BAD_BODIES.values():
-        problem(await there.send("POST", path, body, content_type="application/json"), {400, 422})
-    for bad in BAD_PATHS[:-1]:
-        problem(await there.send("GET", f"{API}/{bad}"), 404)
+    for name, body in BAD_BODIES.items():
+        problem(await there.send("POST", path, body, content_type="application/json"), {400, 422}, name)
+    for bad in BAD_PATHS:
+        problem(await there.send("GET", f"{API}/{bad}"), 404, bad)
     for bad in BAD_QUERIES:
-        problem(await there.send("GET", f"{API}/{bad}"), 400)
+        problem(await there.send("GET", f"{API}/{bad}"), 400, bad)
     _, comments = await there.call("GET", path)
     assert len(comments["items"]) == 1
 
