@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Page, expect
+from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
+from playwright.async_api import Page, ViewportSize, expect
 
 from heliograph.sandbox.faults import fault_from_json
 from heliograph.services import configure, tokens
@@ -14,7 +14,7 @@ from tests.browser.test_spine import answer
 #: One loop for all, as there is one browser.
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-PHONE = {"width": 390, "height": 844}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
 async def furnished(scene: Stage) -> dict[str, str]:

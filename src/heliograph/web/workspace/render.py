@@ -8,7 +8,6 @@ from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from litestar import Request, Response
-from markupsafe import Markup, escape
 
 from heliograph.web.workspace.assets import address
 
@@ -27,13 +26,9 @@ HEADERS = {
 MARK = "__digest__"
 
 
-def linked(text: str) -> Markup:
-    """Text with its web addresses as links, everything else escaped."""
-    pieces = LINK.split(text)
-    return Markup("").join(
-        Markup('<a href="{0}" target="_blank" rel="noopener noreferrer nofollow">{0}</a>').format(piece) if number % 2 else escape(piece)
-        for number, piece in enumerate(pieces)
-    )
+def pieces(text: str) -> list[tuple[str, str]]:
+    """Text in pieces, each with the web address that it is, or ""."""
+    return [(piece, piece if number % 2 else "") for number, piece in enumerate(LINK.split(text)) if piece]
 
 
 def size(number: int | None) -> str:
@@ -63,7 +58,7 @@ def environment(*packages: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["linked"] = linked
+    made.filters["pieces"] = pieces
     made.filters["size"] = size
     made.globals["asset"] = address
     made.globals["icons"] = icons()
@@ -93,10 +88,10 @@ def fragment(request: Request[Any, Any, Any], name: str, data: dict[str, Any]) -
 DIGEST = re.compile(r'data-digest="([0-9a-f]+)"')
 
 
-def draw(name: str, data: dict[str, Any]) -> Markup:
+def draw(name: str, data: dict[str, Any]) -> str:
     """A piece of a page, with a digest of itself where its template says __digest__."""
     html = TEMPLATES.get_template(name).render(data)
-    return Markup(html.replace(MARK, hashlib.blake2b(html.encode(), digest_size=8).hexdigest(), 1))
+    return html.replace(MARK, hashlib.blake2b(html.encode(), digest_size=8).hexdigest(), 1)
 
 
 TEMPLATES.globals["draw"] = draw
