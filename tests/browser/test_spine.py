@@ -185,7 +185,6 @@ async def test_a_desk_that_lost_its_connection_catches_up(scene: Stage) -> None:
     page = await scene.open("/desk")
     await expect(page.get_by_text("No open tickets")).to_be_visible()
     await page.context.set_offline(True)
-    await page.evaluate("() => htmx.offline = true")
     scene.writes("While you were away")
     await scene.tickets()
     await page.context.set_offline(False)

@@ -149,3 +149,33 @@ async def test_behind_a_login(locked_scene: Stage) -> None:
     await page.goto(scene.url + "/desk")
     await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     scene.complaints = [said for said in scene.complaints if "422" not in said]
+
+
+async def test_another_account_sees_and_changes_nothing(locked_scene: Stage) -> None:
+    scene = locked_scene
+    context = scene.application.context
+    scene.writes("Private")
+    (ticket,) = await scene.tickets()
+    (comment,) = await context.store.comments(scene.demo.account, ticket)
+    await configure.create_account(context, "Other", id="acc_other")
+    await configure.create_agent(context, "acc_other", "Eve", id="agt_other")
+    text = tokens.new_text(context.rng)
+    await configure.issue_token(context, "acc_other", "browser", scopes="admin", agent="agt_other", secret=text, actor="operator")
+    page = await scene.open("/desk/sign-in")
+    await page.get_by_label("API token").fill(text)
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.get_by_text("No open tickets")).to_be_visible()
+    for path in ("", "/head", "/thread", "/events"):
+        answer = await page.request.get(f"{scene.url}/desk/tickets/{ticket}{path}")
+        assert answer.status == 404 and "Private" not in await answer.text()
+    assert (await page.request.get(f"{scene.url}/desk/comments/{comment.id}/files/0")).status == 404
+    own = {"origin": scene.url}
+    form = {"key": "0123456789", "text": "x", "public": "yes", "decision": "cancel", "enabled": "no"}
+    for path in (
+        f"tickets/{ticket}/reply", f"tickets/{ticket}/solve", f"tickets/{ticket}/reopen", f"comments/{comment.id}/decide",
+        f"channels/{scene.demo.sunshine}/check", f"channels/{scene.demo.sunshine}/change", f"channels/{scene.demo.sunshine}/enabled",
+    ):  # fmt: skip
+        assert (await page.request.post(f"{scene.url}/desk/{path}", form=form, headers=own)).status == 404, path
+        foreign = await page.request.post(f"{scene.url}/desk/{path}", form=form, headers={"origin": "https://elsewhere.example"})
+        assert foreign.status == 403, path
+    assert len(await context.store.comments(scene.demo.account, ticket)) == 1

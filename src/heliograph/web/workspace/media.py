@@ -8,7 +8,6 @@ from litestar.params import FromPath
 
 from heliograph.domain.content import Media
 from heliograph.ports.provider import FetchesMedia, PollFailed
-from heliograph.services.catch_up import connect
 from heliograph.services.context import Missing
 from heliograph.services.parts import load_contents
 from heliograph.web.auth import current
@@ -57,7 +56,7 @@ async def _bytes(request: Asked, ticket_id: str, media: Media) -> bytes:
             raise Missing("file") from None
     ticket = await context.store.ticket(account, ticket_id)
     channel = await context.store.channel(account, ticket.channel) if ticket is not None else None
-    connected = await connect(context, channel) if channel is not None else None
+    connected = await context.channels.get(channel.account, channel.id) if channel is not None else None
     if connected is None or "fetch_media" not in connected.spec.capabilities:
         raise Missing("file")
     try:
