@@ -318,3 +318,16 @@ async def test_nothing_is_due_where_nothing_waits(store: AnyStore) -> None:
     assert await store.next_due(NOW) is None
     await set_health(store, "channel", "chn_1", ev.HoldStarted(Reason.PROVIDER_DOWN, "", "check", NOW + 3))
     assert await store.next_due(NOW) == NOW + 3
+
+
+async def test_an_open_attempt_that_nobody_holds_stops_no_other_lane(store: AnyStore) -> None:
+    """No act of ours leaves such a lane; a restored or mended database may."""
+    stuck, other = await found_account(store, lanes=2)
+    await store.commit(reply(stuck, "r1"))
+    row = await store.delivery(stuck.account, "r1.1")
+    assert row is not None
+    await store.commit(folding(row, [ev.AttemptStarted(1, "f")]))
+    await store.commit(reply(other, "r2"))
+    assert [claimed.delivery.id for claimed in await claim(store)] == ["r2.1"]
+    taken = await store.expire(now=NOW + 2 * LEASE)
+    assert stuck.lane in {lane for _, lane, _, _ in taken}

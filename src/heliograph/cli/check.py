@@ -15,9 +15,9 @@ from heliograph.cli.options import HERE, OK, PROBLEM, Fault, Place, config_of, o
 from heliograph.domain.outcomes import Inconclusive, Invalid, Valid
 from heliograph.domain.reasons import REASONS
 from heliograph.ports import rows
-from heliograph.ports.runtime import SealBroken
 from heliograph.ports.store import Unavailable
 from heliograph.services.probe import check as probe
+from heliograph.services.sealed import Sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +104,11 @@ async def _look_into(application: Application, where: str, findings: list[Findin
 
 async def _channel(application: Application, channel: rows.Channel, *, probes: bool) -> Finding:
     subject = f"channel {channel.id} ({channel.provider})"
-    try:
-        connected = await application.context.channels.get(channel.account, channel.id)
-    except SealBroken as broken:
-        return Finding(subject, "problem", f"its secrets do not open: {broken}")
+    connected = await application.context.channels.get(channel.account, channel.id)
     if connected is None:
         return Finding(subject, "problem", "its credential is gone")
+    if isinstance(connected.provider, Sealed):
+        return Finding(subject, "problem", "its secrets do not open: they were sealed with another master key, or are damaged")
     if not channel.enabled:
         return Finding(subject, "ok", "its secrets open; it is switched off")
     if not probes:

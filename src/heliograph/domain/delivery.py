@@ -181,8 +181,8 @@ def evolve(delivery: Delivery, event: ev.Event, at: int) -> Delivery:
     )
 
 
-#: Of no consequence where no edge is named, in contrast to a fact, which is noted in every state.
-DECISIONS = frozenset({ev.QuestionRaised, ev.Resent, ev.MarkedSent})
+#: Of no consequence where no edge is named, in contrast to other facts, which are noted in every state.
+DECISIONS = frozenset({ev.QuestionRaised, ev.Resent, ev.MarkedSent, ev.ReceiptFailed, ev.ReceiptReturned})
 RESULTS = frozenset({ev.AttemptAccepted, ev.AttemptRefused, ev.AttemptDeferred, ev.AttemptUnknown})
 
 

@@ -5,9 +5,7 @@ from heliograph.domain.outcomes import CheckResult
 from heliograph.domain.retry import SECOND
 from heliograph.ports import rows
 from heliograph.ports.provider import Address, PollFailed
-from heliograph.ports.runtime import SealBroken
 from heliograph.ports.store import Changes, Loose
-from heliograph.services.channels import Connected
 from heliograph.services.context import Context
 from heliograph.services.ingest import ingest
 
@@ -22,10 +20,10 @@ OVERLAP = 120 * SECOND
 async def catch_up(context: Context, channel: rows.Channel, *, force: bool = False) -> int | None:
     """Ask about each recent conversation since the channel was last known to listen. Returns what was missed, None if not asked.
 
-    A provider without "history" cannot be asked. What the provider cannot answer now is asked again next time, since the
-    channel's mark only moves when everything was asked.
+    A provider without "history" cannot be asked. The channel's mark moves when everything was asked; where the provider cannot
+    answer now, PollFailed is raised and nothing may mark the channel as listening before this was made again.
     """
-    connected = await connect(context, channel)
+    connected = await context.channels.get(channel.account, channel.id)
     if connected is None or "history" not in connected.spec.capabilities:
         return None
     mark = await context.store.cursor(channel.account, channel.id)
@@ -39,7 +37,7 @@ async def catch_up(context: Context, channel: rows.Channel, *, force: bool = Fal
             items = await connected.provider.history(Address(conversation.address), mark.at - OVERLAP)
         except PollFailed:
             context.suspect(channel.account, channel.id)
-            return None
+            raise
         missed += await ingest(context, channel, items)
     changes = Changes(channel.account, now)
     changes.puts.append(rows.Cursor(channel.account, channel.id, "", now))
@@ -50,7 +48,7 @@ async def catch_up(context: Context, channel: rows.Channel, *, force: bool = Fal
 
 async def mark_listening(context: Context, channel: rows.Channel) -> None:
     """Note that the channel's webhook is being served now: downtime is measured from the last such mark."""
-    connected = await connect(context, channel)
+    connected = await context.channels.get(channel.account, channel.id)
     if connected is not None and "history" in connected.spec.capabilities:
         now = context.clock.now()
         changes = Changes(channel.account, now)
@@ -60,7 +58,7 @@ async def mark_listening(context: Context, channel: rows.Channel) -> None:
 
 async def poll(context: Context, channel: rows.Channel) -> CheckResult | int:
     """One round of asking for news. Returns how many were new, or why asking failed."""
-    connected = await connect(context, channel)
+    connected = await context.channels.get(channel.account, channel.id)
     if connected is None or "poll" not in connected.spec.capabilities:
         return 0
     mark = await context.store.cursor(channel.account, channel.id)
@@ -76,11 +74,3 @@ async def poll(context: Context, channel: rows.Channel) -> CheckResult | int:
         changes.puts.append(rows.Cursor(channel.account, channel.id, after, changes.at))
         await context.store.commit(changes)
     return new
-
-
-async def connect(context: Context, channel: rows.Channel) -> Connected | None:
-    """The channel ready to use, or None where its secrets do not open."""
-    try:
-        return await context.channels.get(channel.account, channel.id)
-    except SealBroken:
-        return None

@@ -8,8 +8,9 @@ import msgspec
 from heliograph.domain.retry import SECOND
 from heliograph.ports import rows
 from heliograph.ports.provider import Provider, ProviderSpec
-from heliograph.ports.runtime import Vault
+from heliograph.ports.runtime import SealBroken, Vault
 from heliograph.ports.store import Store
+from heliograph.services.sealed import Sealed, blanks
 
 #: Builds a provider by name from its configuration. Raises KeyError for a name that nobody knows.
 Build = Callable[[str, Mapping[str, str]], Provider]
@@ -48,7 +49,7 @@ class Channels:
     async def get(self, account: str, channel: str, *, fingerprint: str = "") -> Connected | None:
         """The channel as configured now, or None. With `fingerprint`, a known one of that version is good enough.
 
-        Raises SealBroken where the master key is not the one that sealed the secrets.
+        Where the master key is not the one that sealed the secrets, the provider is one that refuses (services.sealed).
         """
         known = self._known.get((account, channel))
         if known is not None and fingerprint and known.credential.fingerprint == fingerprint:
@@ -61,9 +62,12 @@ class Channels:
             return None
         if known is not None and known.channel == row and known.credential == credential:
             return known
-        secrets = self.vault.open(credential.sealed, place=place(account, credential.id))
-        config = {**msgspec.json.decode(row.config), **secrets}
-        provider = self._build(row.provider, config)
+        config = msgspec.json.decode(row.config)
+        provider: Provider | Sealed
+        try:
+            provider = self._build(row.provider, config | self.vault.open(credential.sealed, place=place(account, credential.id)))
+        except SealBroken:
+            provider = Sealed(self._build(row.provider, blanks(config)))
         settle = float(config.get("settle_seconds") or provider.spec.settle)
         connected = Connected(row, provider, provider.spec, credential, int(settle * SECOND))
         self._known[(account, channel)] = connected

@@ -11,7 +11,6 @@ from heliograph.domain.reasons import REASONS, Effect, Reason
 from heliograph.domain.retry import SECOND
 from heliograph.ports import rows
 from heliograph.ports.provider import Address, Advance, Part
-from heliograph.ports.runtime import SealBroken
 from heliograph.ports.store import Changes, Claimed, Conflict, Fenced, Fold, Loose, Release, Unavailable
 from heliograph.services.channels import Connected
 from heliograph.services.context import ROUNDS, Context
@@ -45,12 +44,9 @@ class Delivering:
         context = self._context
         await context.failpoint("deliver:after_claim")
         delivery = claimed.delivery
-        try:
-            connected = await context.channels.get(delivery.account, delivery.channel, fingerprint=claimed.fingerprint)
-        except SealBroken:
-            connected = None
+        connected = await context.channels.get(delivery.account, delivery.channel, fingerprint=claimed.fingerprint)
         if connected is None:
-            await self._record(claimed, None, Deferred(Reason.BAD_CREDENTIALS, code="sealed"))
+            # A claim joins channel and credential, so both were there a moment ago: the lease runs out and the sweeper takes over.
             return
         result = await self._call(claimed, connected, mark)
         await context.failpoint("deliver:before_record")
@@ -132,7 +128,7 @@ class Delivering:
         with contextlib.suppress(Unavailable):
             await self._context.store.commit(changes)
 
-    async def _record(self, claimed: Claimed, connected: Connected | None, result: SendResult) -> None:
+    async def _record(self, claimed: Claimed, connected: Connected, result: SendResult) -> None:
         """Write the answer down. The store's trouble does not lose it: it is tried until it is written or no longer ours."""
         pause = 0.05
         delivery: Delivery | None = claimed.delivery
@@ -154,19 +150,17 @@ class Delivering:
                 await self._context.clock.sleep(pause)
                 pause = min(pause * 2, 1.0)
 
-    async def _write(self, claimed: Claimed, delivery: Delivery, connected: Connected | None, result: SendResult) -> None:
+    async def _write(self, claimed: Claimed, delivery: Delivery, connected: Connected, result: SendResult) -> None:
         context = self._context
         now = context.clock.now()
         changes = Changes(delivery.account, now, credential=f"{claimed.credential}@{claimed.fingerprint}")
         policy = await self._context.policies.of(delivery, connected)
         changes.folds.append(Fold(delivery, decide.conclude(delivery, result, policy, now=now, jitter=context.rng.jitter())))
-        pause = int(connected.spec.pause * SECOND) if connected is not None and connected.spec.advance is Advance.AFTER_PAUSE else 0
+        pause = int(connected.spec.pause * SECOND) if connected.spec.advance is Advance.AFTER_PAUSE else 0
         changes.releases.append(Release(claimed.lane, self._worker, claimed.fence, now + pause if pause else 0))
-        if connected is not None:
-            await self._consequences(claimed, connected, result, changes, now=now)
+        await self._consequences(claimed, connected, result, changes, now=now)
         await context.store.commit(changes)
-        if connected is not None:
-            context.breaker.concluded(delivery, result)
+        context.breaker.concluded(delivery, result)
         if not isinstance(result, Accepted) and result.reason in SUSPICIOUS:
             context.suspect(delivery.account, delivery.channel)
 

@@ -4,7 +4,6 @@ from heliograph.domain.events import IdentityPinned
 from heliograph.domain.outcomes import CheckResult, Inconclusive, Invalid, Valid
 from heliograph.domain.reasons import Reason
 from heliograph.ports import rows
-from heliograph.ports.runtime import SealBroken
 from heliograph.ports.store import Changes, Loose
 from heliograph.services.channels import Connected
 from heliograph.services.context import Context, retrying
@@ -13,10 +12,7 @@ from heliograph.services.holds import probed
 
 async def probe(context: Context, account: str, channel: str) -> CheckResult | None:
     """Check the channel now and write down what that means. None where there is no such channel."""
-    try:
-        connected = await context.channels.get(account, channel)
-    except SealBroken:
-        return Invalid(Reason.BAD_CREDENTIALS, "sealed")
+    connected = await context.channels.get(account, channel)
     if connected is None:
         return None
     result = await check(context, connected)

@@ -5,7 +5,7 @@ from functools import partial
 import msgspec
 
 from heliograph.domain import decide
-from heliograph.domain.delivery import RANK, Delivery
+from heliograph.domain.delivery import RANK, Delivery, State
 from heliograph.domain.events import ReceiptReturned
 from heliograph.domain.outcomes import ReceiptLevel
 from heliograph.domain.reasons import Reason
@@ -27,11 +27,17 @@ async def take_receipt(context: Context, channel: rows.Channel, receipt: Receipt
         await _up_to(context, channel, receipt, changes)
         return
     delivery = await _find(context, channel, receipt)
-    if delivery is not None:
+    early = delivery is None or _too_early(delivery, receipt)
+    if delivery is not None and not early:
         await _apply(context, channel, receipt, delivery, changes)
     elif receipt.provider_id and not receipt.key:
         kept = msgspec.json.encode(receipt).decode()
         changes.puts.append(rows.Orphan(channel.account, channel.id, receipt.event_id, receipt.provider_id, kept, changes.at))
+
+
+def _too_early(delivery: Delivery, receipt: Receipt) -> bool:
+    """Whether the provider already says that it failed while its answer to the call is still to come."""
+    return receipt.level is ReceiptLevel.FAILED and delivery.state is State.SENDING
 
 
 async def _find(context: Context, channel: rows.Channel, receipt: Receipt) -> Delivery | None:
@@ -87,6 +93,8 @@ async def _adopt(context: Context, orphan: rows.Orphan) -> bool:
     changes.puts.append(rows.DropOrphan(orphan.account, orphan.channel, orphan.event_id))
     delivery = await _find(context, channel, receipt) if channel is not None else None
     if channel is not None and delivery is not None:
+        if _too_early(delivery, receipt):
+            return False
         await _apply(context, channel, receipt, delivery, changes)
     elif now - orphan.created_at < ORPHAN_LIFE:
         return False

@@ -6,7 +6,6 @@ from heliograph.domain.delivery import Delivery, State
 from heliograph.domain.outcomes import DedupeClass, FindResult, Inconclusive
 from heliograph.domain.reasons import Reason
 from heliograph.ports.provider import Address
-from heliograph.ports.runtime import SealBroken
 from heliograph.ports.store import SWEEPER, Changes, Fold, Release
 from heliograph.services.channels import Connected
 from heliograph.services.context import Context, retrying
@@ -14,7 +13,7 @@ from heliograph.services.context import Context, retrying
 
 async def settle(context: Context, delivery: Delivery) -> None:
     """Look an unknown delivery up, or ask a person where nothing can be proved."""
-    connected = await _connected(context, delivery)
+    connected = await context.channels.get(delivery.account, delivery.channel)
     policy = await context.policies.of(delivery, connected)
     found = await _find(context, delivery, connected, policy)
     await context.failpoint("settle:before_commit")
@@ -57,16 +56,9 @@ async def expire(context: Context) -> int:
         now = context.clock.now()
         changes = Changes(account, now)
         if head is not None and head.state is State.SENDING:
-            policy = await context.policies.of(head, await _connected(context, head))
+            policy = await context.policies.of(head, await context.channels.get(head.account, head.channel))
             changes.folds.append(Fold(head, decide.interrupted(head, policy, now=now)))
         changes.releases.append(Release(lane, SWEEPER, fence))
         await context.failpoint("expire:before_commit")
         await context.store.commit(changes)
     return len(taken)
-
-
-async def _connected(context: Context, delivery: Delivery) -> Connected | None:
-    try:
-        return await context.channels.get(delivery.account, delivery.channel)
-    except SealBroken:
-        return None

@@ -5,7 +5,6 @@ from heliograph.domain.outcomes import Accepted
 from heliograph.ports import rows
 from heliograph.ports.provider import Address
 from heliograph.ports.store import Changes, Loose
-from heliograph.services.catch_up import connect
 from heliograph.services.context import Context, Missing
 
 
@@ -40,7 +39,7 @@ async def _hand_back(context: Context, ticket: rows.Ticket) -> None:
     channel = await context.store.channel(ticket.account, ticket.channel)
     if conversation is None or channel is None or conversation.control != "ours":
         return
-    connected = await connect(context, channel)
+    connected = await context.channels.get(channel.account, channel.id)
     if connected is None or "control" not in connected.spec.capabilities:
         return
     if await context.store.open_deliveries(ticket.account, conversation.id):

@@ -15,7 +15,7 @@ STATE = Delivery._fields.index("state")
 
 def make_delivery(values: Any) -> Delivery:
     """A row of table `delivery`, whose columns are the fields in order."""
-    return Delivery(*values[:STATE], STATES[values[STATE]], *values[STATE + 1 :])
+    return Delivery._make((*values[:STATE], STATES[values[STATE]], *values[STATE + 1 :]))
 
 
 def make_health(values: Any) -> Health:

@@ -8,11 +8,11 @@ from litestar.params import FromPath
 
 from heliograph.domain.retry import SECOND
 from heliograph.ports.provider import BadSignature, RawRequest
-from heliograph.ports.runtime import SealBroken
 from heliograph.ports.store import Conflict, Unavailable
 from heliograph.services.channels import Connected
 from heliograph.services.context import Context
 from heliograph.services.ingest import ingest
+from heliograph.services.sealed import Sealed
 from heliograph.web.problems import Problem, answer
 
 #: Largest webhook body, bytes.
@@ -68,11 +68,8 @@ async def _receive(request: Request[Any, Any, Any], context: Context, provider: 
     if row is None or row.provider != provider:
         _refused(context, provider if row is not None else "", "", "unknown_channel")
         return answer(404, "There is no such channel.")
-    try:
-        connected = await context.channels.get(row.account, row.id)
-    except SealBroken:
-        connected = None
-    if connected is None:
+    connected = await context.channels.get(row.account, row.id)
+    if connected is None or isinstance(connected.provider, Sealed):
         _refused(context, provider, channel, "sealed")
         return _later("The channel cannot be opened now; repeat this call.")
     raw = await _raw(request)

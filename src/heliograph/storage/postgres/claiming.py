@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from heliograph.domain import decide
-from heliograph.domain.delivery import Delivery
+from heliograph.domain.delivery import Delivery, State
 from heliograph.domain.health import Condition
 from heliograph.ports.store import SWEEPER, Changes, Claimed
 from heliograph.storage import ledger
@@ -82,9 +82,14 @@ class Claim(Transaction):
         changed: list[tuple[int, Delivery]] = []
         starting: list[tuple[Delivery, Any]] = []
         asking: list[Lane] = []
+        stuck: list[Lane] = []
         for row in await self.fetch("heads", *zip(*lanes, strict=True)):
             head = make_delivery(row[:WIDTH])
             lane = (head.account, head.lane)
+            if head.state is not State.QUEUED:
+                # An open attempt that nobody holds: the sweeper finds out, and the other lanes go on.
+                stuck.append(lane)
+                continue
             changes = Changes(head.account, self._now, credential=lanes[lane].version)
             overtaken = bool(row["overtaken"])
             begun = decide.start(head, fingerprint=lanes[lane].version.partition("@")[2], overtaken=overtaken)
@@ -97,6 +102,7 @@ class Claim(Transaction):
         await self.set_deliveries(changed)
         await self.append(events)
         await self.refresh(asking)
+        await self.take(SWEEPER, stuck)
         fences = await self.take(self._worker, [(delivery.account, delivery.lane) for delivery, _ in starting])
         claimed = []
         for delivery, row in starting:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from heliograph.domain import decide
-from heliograph.domain.delivery import Delivery
+from heliograph.domain.delivery import Delivery, State
 from heliograph.domain.health import Condition
 from heliograph.ports.store import SWEEPER, Changes, Claimed
 from heliograph.storage.reads import make_delivery
@@ -97,6 +97,10 @@ class Claiming:
     ) -> Claimed | None:
         found = self._run(self._sql["lane_head"], (account, lane)).fetchone()
         delivery = make_delivery(found[:WIDTH])
+        if delivery.state is not State.QUEUED:
+            # An open attempt that nobody holds: the sweeper finds out, and the other lanes go on.
+            self._run(self._sql["lane_take"], (SWEEPER, lease_until, account, lane)).fetchone()
+            return None
         address, control, contact, payload = found[WIDTH:]
         overtaken = bool(delivery.returned) and bool(self._run(self._sql["lane_overtaken"], (account, lane, delivery.seq)).fetchone())
         credential, fingerprint = version

@@ -72,7 +72,10 @@ class SqliteStore(Reads):
 
     async def next_due(self, now: int) -> int | None:
         """See ports.store."""
-        moments = [next_ready(self._reader.execute, self._sql, now), *self._reader.execute(self._sql["next_due"], (now,)).fetchall()[0]]
+        moments: list[int | None] = [
+            next_ready(self._reader.execute, self._sql, now),
+            *map(_moment, self._reader.execute(self._sql["next_due"], (now,)).fetchall()[0]),
+        ]
         return min((moment for moment in moments if moment is not None), default=None)
 
     async def close(self) -> None:
@@ -84,6 +87,10 @@ class SqliteStore(Reads):
         self._connection.close()
         if self._lock is not None:
             os.close(self._lock)
+
+
+def _moment(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def open_sqlite(path: Path, *, now: int, new_id: str, release: str, threaded: bool = True, durable: bool = True) -> SqliteStore:
