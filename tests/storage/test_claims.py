@@ -331,3 +331,11 @@ async def test_an_open_attempt_that_nobody_holds_stops_no_other_lane(store: AnyS
     assert [claimed.delivery.id for claimed in await claim(store)] == ["r2.1"]
     taken = await store.expire(now=NOW + 2 * LEASE)
     assert stuck.lane in {lane for _, lane, _, _ in taken}
+
+
+async def test_what_was_written_adds_up_to_what_is_in_some_state(store: AnyStore) -> None:
+    for number, place in enumerate(await found_account(store, lanes=3)):
+        await store.commit(reply(place, f"r{number}", parts=number + 1))
+    first, *_ = await claim(store)
+    await store.commit(result(first, Accepted("p1")))
+    assert await store.written("acc_a") == sum((await store.counts("acc_a")).values()) == 6

@@ -32,6 +32,9 @@ class Metrics:
         self._bugs = self._counter("bugs", "Faults of this software that were caught and written down", "place")
         self._rounds = self._counter("rounds_failed", "Rounds of background loops that will be made again", "error")
         self._deliveries = self._gauge("deliveries", "Replies' parts by state", "state")
+        self._unaccounted = self._gauge(
+            "unaccounted", "Replies' parts that were written and are in no state: anything but 0 is a loss, or a read between two writes"
+        )
         self._waiting = self._gauge("waiting", "Replies' parts that are not with the provider yet", "channel", "state")
         self._oldest = self._gauge("oldest_waiting_seconds", "Age of the oldest one that waits", "channel")
         self._holds = self._gauge("holds", "Channels and credential versions on hold or in trial", "kind", "condition")
@@ -73,14 +76,17 @@ class Metrics:
         accounts = await store.accounts()
         states: dict[str, int] = {}
         holds: dict[tuple[str, str], int] = {}
+        written = 0
         for account in accounts:
             for state, number in (await store.counts(account.id)).items():
                 states[state] = states.get(state, 0) + number
+            written += await store.written(account.id)
             for health in await store.healths(account.id):
                 if health.condition is not Condition.WELL:
                     holds[health.kind, health.condition] = holds.get((health.kind, health.condition), 0) + 1
         for gauge in (self._deliveries, self._waiting, self._oldest, self._holds):
             gauge.clear()
+        self._unaccounted.set(written - sum(states.values()))
         for state, number in states.items():
             self._deliveries.labels(state).set(number)
         for (kind, condition), number in holds.items():

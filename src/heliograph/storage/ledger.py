@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from heliograph.domain import delivery as deliveries
-from heliograph.domain import health as healths
+from heliograph.domain import delivery as deliveries, health as healths
 from heliograph.domain.delivery import Delivery
 from heliograph.domain.events import EVENTS, Event, ReplyQueued
 from heliograph.domain.health import Health

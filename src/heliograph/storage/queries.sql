@@ -167,6 +167,9 @@ SELECT account, id, name, media_type, size, key, created_at FROM file WHERE acco
 -- name: counts
 SELECT state, count(*) AS number FROM delivery WHERE account = :account GROUP BY state
 
+-- name: written
+SELECT coalesce(sum(tail), 0) FROM lane WHERE account = :account
+
 -- name: waiting
 SELECT account, channel, state, count(*) AS number, min(queued_at) AS oldest_at FROM delivery
 WHERE state IN ('queued', 'sending', 'unknown', 'asking') GROUP BY account, channel, state

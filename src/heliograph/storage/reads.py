@@ -199,6 +199,10 @@ class Reads(ABC):
         """See ports.store."""
         return dict(await self._rows("counts", account))
 
+    async def written(self, account: str) -> int:
+        """See ports.store."""
+        return int((await self._one("written", account))[0])
+
     async def waiting(self) -> list[rows.Waiting]:
         """See ports.store."""
         return await self._make_all(rows.Waiting._make, "waiting")

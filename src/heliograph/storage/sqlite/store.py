@@ -1,5 +1,6 @@
 """The Store on one SQLite file."""
 
+import asyncio
 import contextlib
 import fcntl
 import os
@@ -18,6 +19,8 @@ from heliograph.storage.sqlite.lanes import Claiming, next_ready
 from heliograph.storage.sqlite.transaction import Transaction
 from heliograph.storage.sqlite.writer import Writer
 
+#: Reads that go through whole tables: they are made in a thread, so that the loop goes on.
+LONG = frozenset({"counts", "waiting", "written"})
 #: How long the sweeper may take to write down an interrupted attempt, microseconds.
 SWEEP_LEASE = 30_000_000
 
@@ -31,6 +34,7 @@ class SqliteStore(Reads):
 
     def __init__(self, connection: apsw.Connection, reader: apsw.Connection, lock: int | None, *, release: str, threaded: bool) -> None:
         self._connection = connection
+        self._aside = Path(connection.filename) if threaded else None
         self._reader = reader
         self._lock = lock
         queries = load("queries.sql", "writes.sql", "sqlite/ledger.sql", placeholder=lambda n: f"?{n}")
@@ -44,6 +48,8 @@ class SqliteStore(Reads):
         self.on_committed: Callable[[Changes], None] | None = None
 
     async def _rows(self, query: str, *parameters: Any) -> list[Any]:
+        if query in LONG and self._aside is not None:
+            return await asyncio.to_thread(_read_aside, self._aside, self._sql[query], parameters)
         return self._reader.execute(self._sql[query], parameters).fetchall()
 
     async def commit(self, changes: Changes) -> None:
@@ -87,6 +93,16 @@ class SqliteStore(Reads):
         self._connection.close()
         if self._lock is not None:
             os.close(self._lock)
+
+
+def _read_aside(path: Path, sql: str, parameters: tuple[Any, ...]) -> list[Any]:
+    """One query on a connection of its own."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        connection.set_busy_timeout(5000)
+        return connection.execute(sql, parameters).fetchall()
+    finally:
+        connection.close()
 
 
 def _moment(value: Any) -> int | None:
