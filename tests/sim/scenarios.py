@@ -1,0 +1,188 @@
+"""Directed runs: one fault each, placed where a planted bug shows, or where a crash is worst."""
+
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from heliograph.sandbox.faults import Mode
+from tests.sim.healing import heal
+from tests.sim.host import Host
+from tests.sim.simulation import Failing, Simulation
+from tests.sim.swarm import fast_folder
+from tests.sim.world import Place
+
+Scenario = Callable[[Simulation], Awaitable[None]]
+
+
+def once(point: str, action: "str | float", *, after: int = 0) -> Failing:
+    """Fail at a point, one time, having let `after` pass."""
+    left = [after, 1]
+
+    def failing(host: Host, name: str) -> "str | float":
+        if name != point or left[1] == 0:
+            return 0.0
+        if left[0] > 0:
+            left[0] -= 1
+            return 0.0
+        left[1] = 0
+        return action
+
+    return failing
+
+
+def place(sim: Simulation, service: str, number: int = 0) -> Place:
+    """A conversation."""
+    return [place for place in sim.world.places if place.service == service][number]
+
+
+async def open_all(sim: Simulation) -> None:
+    """Every contact has written."""
+    for each in sim.world.places:
+        await sim.contact_writes(each)
+    await sim.loop.sleep(10.0)
+
+
+async def replies(sim: Simulation, where: Place, number: int = 3) -> None:
+    """An agent answers several times in a row."""
+    for _ in range(number):
+        await sim.agent_replies(where)
+
+
+def lost(service: str, mode: Mode) -> Scenario:
+    """One request or answer is lost."""
+
+    async def scenario(sim: Simulation) -> None:
+        if service == "sunshine":
+            # The echo of a message is proof, and comes first.
+            sim.world.fault("sunshine", Mode.WEBHOOK_LATE, delay=120.0)
+        sim.world.fault(service, mode, operation="send", count=1, delay=25.0)
+        await replies(sim, place(sim, service))
+        await sim.loop.sleep(300.0)
+
+    return scenario
+
+
+async def revoked(sim: Simulation) -> None:
+    """Keys are revoked, replies are written, keys are restored."""
+    for service in ("sunshine", "telegram", "keyed"):
+        sim.world.fault(service, Mode.REVOKED)
+    for service in ("sunshine", "telegram", "keyed"):
+        await replies(sim, place(sim, service), 4)
+    await sim.loop.sleep(400.0)
+
+
+def failing_at(point: str, action: "str | float", *, after: int = 0) -> Scenario:
+    """A process fails at a point while all services are in use."""
+
+    async def scenario(sim: Simulation) -> None:
+        sim.failing = once(point, action, after=after)
+        for service in ("sunshine", "telegram", "keyed"):
+            await replies(sim, place(sim, service))
+            await sim.contact_writes(place(sim, service))
+        await sim.loop.sleep(500.0)
+
+    return scenario
+
+
+async def overslept(sim: Simulation) -> None:
+    """A process sleeps through its lease just before it calls; another one takes over, and then it wakes."""
+    sim.failing = once("deliver:before_call", 100.0)
+    await replies(sim, place(sim, "sunshine"))
+    await replies(sim, place(sim, "keyed"))
+    await sim.loop.sleep(300.0)
+
+
+async def woken_in_the_middle(sim: Simulation) -> None:
+    """A process wakes with an answer while another one, which took its lane over, is in the middle of a slow call."""
+    sim.failing = once("deliver:before_record", 66.0)
+    await replies(sim, place(sim, "sunshine"), 4)
+    await sim.loop.sleep(30.0)
+    sim.world.fault("sunshine", Mode.SLOW, operation="send", delay=9.0)
+    await sim.loop.sleep(120.0)
+
+
+async def receipts_late(sim: Simulation) -> None:
+    """ "Sent" arrives after "delivered", and once more."""
+    sim.world.fault("sunshine", Mode.WEBHOOK_LATE, operation="conversation:message:delivery:channel", delay=40.0)
+    await replies(sim, place(sim, "sunshine"))
+    await sim.loop.sleep(100.0)
+
+
+async def webhooks_twice(sim: Simulation) -> None:
+    """Every webhook call is made twice."""
+    sim.world.fault("sunshine", Mode.WEBHOOK_DUPLICATED)
+    await sim.contact_writes(place(sim, "sunshine"))
+    await replies(sim, place(sim, "sunshine"))
+    await sim.loop.sleep(100.0)
+
+
+async def longer_than_the_key(sim: Simulation) -> None:
+    """An answer is lost, and the service stays away for longer than it remembers keys."""
+    sim.world.fault("keyed", Mode.ANSWER_LOST, operation="send", count=1)
+    await replies(sim, place(sim, "keyed"), 1)
+    await sim.loop.sleep(0.2)
+    off = sim.world.fault("keyed", Mode.DOWN)
+    await sim.loop.sleep(25 * 3600.0)
+    off()
+    await sim.loop.sleep(600.0)
+
+
+async def held_meanwhile(sim: Simulation) -> None:
+    """One process is stopped between claim and call; meanwhile another one learns that the credentials are refused."""
+    sim.failing = once("deliver:before_call", 15.0)
+    await sim.agent_replies(place(sim, "sunshine", 0))
+    await sim.loop.sleep(1.0)
+    sim.world.fault("sunshine", Mode.REVOKED)
+    await sim.agent_replies(place(sim, "sunshine", 1))
+    await sim.loop.sleep(60.0)
+
+
+async def store_away(sim: Simulation) -> None:
+    """The store is not there for a minute, for nobody."""
+    until = sim.loop.time() + 60.0
+    sim.storing = lambda host: "down" if sim.loop.time() < until else ""
+    for service in ("sunshine", "telegram", "keyed"):
+        await sim.contact_writes(place(sim, service))
+    await sim.loop.sleep(120.0)
+
+
+def store_fails(number: int, how: str) -> Scenario:
+    """One act on the store fails: it was not done ("before"), or it was and nobody knows ("after")."""
+
+    async def scenario(sim: Simulation) -> None:
+        acts = [0]
+
+        def storing(host: Host) -> str:
+            acts[0] += 1
+            return how if acts[0] == number else ""
+
+        sim.storing = storing
+        sim.world.fault("sunshine", Mode.ANSWER_LOST, operation="send", count=1)
+        for service in ("sunshine", "telegram", "keyed"):
+            await replies(sim, place(sim, service), 2)
+        await sim.loop.sleep(200.0)
+
+    return scenario
+
+
+def live(scenario: Scenario, *, hosts: int = 1, seed: str = "directed") -> Simulation:
+    """Run one, heal, judge; the simulation is closed and says what was violated."""
+    with tempfile.TemporaryDirectory(dir=fast_folder()) as folder:
+        sim = Simulation(seed, Path(folder), hosts=hosts, each=2)
+
+        async def decide_all() -> None:
+            for delivery in sim.asking():
+                await sim.agent_decides(delivery, "mark_sent")
+
+        async def life() -> None:
+            await sim.open()
+            await open_all(sim)
+            await scenario(sim)
+            await heal(sim, decide_all)
+            await sim.close()
+
+        try:
+            sim.loop.run_until_complete(life())
+        finally:
+            sim.loop.close()
+    return sim
