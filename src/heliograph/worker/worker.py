@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from heliograph.ports import rows
+from heliograph.ports.provider import PollFailed
 from heliograph.ports.store import Conflict, Unavailable
 from heliograph.services import catch_up, probe, receipts, settle
 from heliograph.services.context import Context
@@ -33,6 +34,8 @@ class Worker:
         self.delivery = DeliveryLoop(context, holds, worker=name, concurrency=concurrency, lease=lease)
         self._tasks: list[asyncio.Task[None]] = []
         self._polls: dict[str, asyncio.Task[None]] = {}
+        #: Channels that were caught up by this process, and so are marked as listening since.
+        self._listening: set[str] = set()
 
     def start(self) -> None:
         """Begin all loops on the running event loop."""
@@ -96,34 +99,47 @@ class Worker:
                 self._context.suspect(channel.account, channel.id)
 
     async def _listen(self) -> None:
-        """Catch up once, then keep noting that we listen, and keep one polling task per channel that wants it."""
-        for channel in await self._context.store.all_channels():
-            if channel.enabled:
-                await self._guarded(partial(catch_up.catch_up, self._context, channel))
+        """Catch up, then keep noting that we listen, and keep one polling task per channel that wants it."""
         await self._forever(self._keep_listening, LISTEN_ROUND)
 
+    async def _caught_up(self, channel: rows.Channel) -> bool:
+        """Whether what was missed before this process began is known; asked until the provider has answered."""
+        if channel.id not in self._listening:
+            try:
+                await catch_up.catch_up(self._context, channel)
+            except PollFailed:
+                return False
+            self._listening.add(channel.id)
+        return True
+
     async def _keep_listening(self) -> None:
-        wanted = {}
+        wanted, called = {}, []
         for channel in await self._context.store.all_channels():
             if not channel.enabled:
                 continue
-            connected = await catch_up.connect(self._context, channel)
+            connected = await self._context.channels.get(channel.account, channel.id)
             if connected is None:
                 continue
             if "poll" in connected.spec.capabilities:
                 if self._listens:
                     wanted[channel.id] = channel
             else:
-                await catch_up.mark_listening(self._context, channel)
+                called.append(channel)
         for id in set(self._polls) - set(wanted):
             self._polls.pop(id).cancel()
         for id, channel in wanted.items():
             if id not in self._polls or self._polls[id].done():
                 self._polls[id] = asyncio.create_task(self._poll(channel), name=f"poll-{id}")
+        await asyncio.gather(*(self._guarded(partial(self._be_called, channel)) for channel in called))
+
+    async def _be_called(self, channel: rows.Channel) -> None:
+        if await self._caught_up(channel):
+            await catch_up.mark_listening(self._context, channel)
 
     async def _poll(self, channel: rows.Channel) -> None:
         while True:
-            failed = False
+            # A round that raises has failed too: without a pause it would keep everything else from running.
+            failed = True
 
             async def once() -> None:
                 nonlocal failed
