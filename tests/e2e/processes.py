@@ -146,6 +146,8 @@ class Desk:
     channel: str = ""
     token: str = field(default="", repr=False)
     key_id: str = ""
+    key_secret: str = field(default="", repr=False)
+    app: str = ""
     child: Child | None = None
     #: Tickets by the sandbox's conversation, in the order in which the contacts were made.
     tickets: dict[str, str] = field(default_factory=dict)
@@ -180,7 +182,7 @@ class Desk:
         place = ("--data", str(self.data))
         seeded = await self.remote.ask("POST", "seed", {})
         urls = await self.remote.ask("GET", "urls")
-        self.key_id = seeded["key_id"]
+        self.key_id, self.key_secret = seeded["key_id"], seeded["key_secret"]
         who = await made("account", "create", "Lighthouse", "--admin", "Sam", *place, **self.variables())
         self.account, self.agent = who["account"], who["agent"]
         settings = {
@@ -202,16 +204,13 @@ class Desk:
             "token", "issue", "--account", self.account, "--agent", self.agent, "--scopes", "write", *place, **self.variables()
         )
         self.token = issued["text"]
-        self.tickets = {}
-        self._app = seeded["app_id"]
+        self.app = seeded["app_id"]
 
-    _app: str = ""
-
-    async def contacts(self, number: int) -> None:
+    async def contacts(self, number: int, *, name: str = "Contact") -> None:
         """So many contacts write, and each has a ticket."""
         by_text = {}
         for n in range(number):
-            place = await self.remote.ask("POST", "sunshine/contacts", {"app_id": self._app, "name": f"Contact {n}"})
+            place = await self.remote.ask("POST", "sunshine/contacts", {"app_id": self.app, "name": f"{name} {n}"})
             by_text[f"{GREETING} {n}."] = place["conversation"]
         for text, conversation in by_text.items():
             await self.remote.ask("POST", "contact/text", {"conversation": conversation, "text": text})
@@ -228,7 +227,7 @@ class Desk:
         items: list[dict[str, Any]] = []
         cursor = ""
         while True:
-            page = await self.ask("GET", f"{what}?limit=100" + (f"&cursor={cursor}" if cursor else ""))
+            page = await self.ask("GET", what + ("&" if "?" in what else "?") + "limit=100" + (f"&cursor={cursor}" if cursor else ""))
             items += page["items"]
             cursor = page.get("next") or ""
             if not cursor:
@@ -247,6 +246,16 @@ class Desk:
             except (ClientError, OSError, TimeoutError):
                 assert time.monotonic() < deadline, "nobody answers"
                 await asyncio.sleep(0.05)
+
+    async def settled(self, total: int) -> None:
+        """Wait until the desk itself says of so many replies that the provider has them, and of none that it waits."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            found = await asyncio.gather(*(self.list(f"deliveries?state={state}") for state in ("accepted", "delivered", "read")))
+            if sum(map(len, found)) == total:
+                return
+            assert time.monotonic() < deadline, f"{sum(map(len, found))} of {total} arrived"
+            await asyncio.sleep(0.1)
 
     async def reply(self, conversation: str, text: str, *, order: int) -> str:
         """Write a reply, be told that it is saved, and tell the judge. Returns the delivery."""

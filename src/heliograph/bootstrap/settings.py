@@ -104,8 +104,10 @@ def _read(path: Path, problems: list[str]) -> dict[str, Any]:
 
 
 def _guess(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f" Did you mean {close[0]}?" if close else f" There are: {', '.join(sorted(known))}."
+    # The prefix is the same everywhere and would make everything look alike.
+    bare = {each.removeprefix(PREFIX): each for each in known}
+    close = difflib.get_close_matches(name.removeprefix(PREFIX), bare, n=1, cutoff=0.6)
+    return f" Did you mean {bare[close[0]]}?" if close else f" There are: {', '.join(sorted(known))}."
 
 
 def _value(name: str, source: str, value: Any, problems: list[str]) -> Any:

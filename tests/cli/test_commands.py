@@ -1,0 +1,152 @@
+"""Commands as a person meets them: help, exit codes, and what they say when something is wrong."""
+
+import json
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heliograph.bootstrap.watchdog import STALLED
+from heliograph.cli.main import main
+
+KEY = bytes(range(32)).hex()
+COMMANDS = [
+    ("up",), ("serve",), ("work",), ("check",), ("status",), ("resend",), ("token", "issue"), ("token", "list"), ("token", "revoke"),
+    ("keys", "new"), ("account", "create"), ("agent", "create"), ("channel", "add"), ("channel", "list"),
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HELIOGRAPH_MASTER_KEY", KEY)
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+class Shell:
+    """Runs commands in this process."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        self._capsys.readouterr()
+        try:
+            code = main(list(arguments))
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        told = self._capsys.readouterr()
+        return code, told.out, told.err
+
+    def made(self, *arguments: str) -> dict[str, Any]:
+        code, out, err = self(*arguments, "--json")
+        assert code == 0, err
+        return dict(json.loads(out))
+
+
+@pytest.fixture
+def heliograph(capsys: pytest.CaptureFixture[str]) -> Shell:
+    return Shell(capsys)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_says_what_it_is_for_with_an_example_and_its_exit_codes(heliograph: Shell, command: tuple[str, ...]) -> None:
+    code, out, _ = heliograph(*command, "--help")
+    assert code == 0
+    flat = " ".join(out.split())
+    assert f"Usage: heliograph {' '.join(command)}" in flat
+    assert "For example:" in flat and "Exit codes: 0" in flat
+
+
+def test_the_version_is_the_packages(heliograph: Shell) -> None:
+    assert heliograph("--version") == (0, version("heliograph") + "\n", "")
+
+
+@pytest.mark.parametrize("arguments", [("bogus",), ("up", "--prot", "1"), ("status", "--port", "x"), ("token", "issue"), ("resend",)])
+def test_what_is_not_understood_ends_with_2(heliograph: Shell, arguments: tuple[str, ...]) -> None:
+    code, _, err = heliograph(*arguments)
+    assert code == 2
+    assert err.strip()
+
+
+def test_a_wrong_setting_is_told_by_name(heliograph: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HELIOGRAPH_PROT", "canary-value")
+    code, out, err = heliograph("status")
+    assert code == 1 and "Did you mean HELIOGRAPH_PORT?" in err
+    assert "canary" not in out + err
+    code, out, err = heliograph("check", "--json")
+    assert code == 1 and not json.loads(out)["ok"]
+
+
+def test_looking_at_nothing_makes_nothing(heliograph: Shell, tmp_path: Path) -> None:
+    code, _, err = heliograph("status", "--data", str(tmp_path / "none"))
+    assert code == 1 and "no store" in err
+    assert not (tmp_path / "none").exists()
+
+
+def test_an_installation_from_nothing(heliograph: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = ("--data", str(tmp_path / "desk"))
+    made = heliograph.made("account", "create", "Lighthouse", "--admin", "Sam", *place)
+    account, admin = made["account"], made["agent"]
+    token = heliograph.made("token", "issue", "--account", account, "--agent", admin, "--scopes", "admin", *place)
+    listed = heliograph.made("token", "list", "--account", account, *place)["tokens"]
+    assert [each["id"] for each in listed] == [token["token"]] and token["text"] not in json.dumps(listed)
+    assert heliograph("token", "revoke", token["token"], "--account", account, *place)[0] == 0
+    assert heliograph.made("token", "list", "--account", account, *place)["tokens"][0]["revoked_at"] > 0
+    assert heliograph("agent", "create", "Grace", "--account", "acc_none", *place)[0] == 1
+    with (tmp_path / "secrets").open("w+") as typed:
+        typed.write("canary:token\n")
+        typed.seek(0)
+        monkeypatch.setattr("sys.stdin", typed)
+        channel = heliograph.made("channel", "add", "telegram", "--account", account, "--secret", "token", *place)
+    assert channel["webhook"] == f"/hooks/telegram/{channel['channel']}"
+    code, out, _ = heliograph("check", "--no-probes", *place)
+    assert code == 0 and channel["channel"] in out and "canary" not in out
+    assert heliograph.made("status", *place)["deliveries"] == {}
+    code, _, err = heliograph("resend", "dlv_none", "--yes", *place)
+    assert code == 1 and "no such delivery" in err
+    assert heliograph("resend", "--channel", channel["channel"], *place)[1] == "There are none.\n"
+
+
+def test_check_sees_that_the_master_key_is_another_one(heliograph: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = ("--data", str(tmp_path))
+    account = heliograph.made("account", "create", "Lighthouse", "--admin", "Sam", *place)["account"]
+    heliograph.made("channel", "add", "telegram", "--account", account, "--set", "token=1:canary", *place)
+    monkeypatch.setenv("HELIOGRAPH_MASTER_KEY", "ff" * 32)
+    code, out, _ = heliograph("check", "--no-probes", *place)
+    assert code == 1 and "another master key" in out and "canary" not in out
+
+
+def test_a_key_is_made_the_first_time_only(heliograph: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HELIOGRAPH_MASTER_KEY")
+    place = ("--data", str(tmp_path))
+    code, _, err = heliograph("account", "create", "Lighthouse", "--admin", "Sam", *place)
+    assert code == 0 and "Keep a copy" in err
+    (tmp_path / "master.key").unlink()
+    code, _, err = heliograph("account", "create", "Second", "--admin", "Sam", *place)
+    assert code == 1 and "no master key" in err
+    assert not (tmp_path / "master.key").exists(), "a new key would open nothing that the old one sealed"
+
+
+def test_nobody_is_asked_where_nobody_is(heliograph: Shell, tmp_path: Path) -> None:
+    heliograph.made("account", "create", "Lighthouse", "--admin", "Sam", "--data", str(tmp_path))
+    code, out, err = heliograph("resend", "dlv_1", "--data", str(tmp_path))
+    assert code == 2 and "Nothing was changed" in out and "--yes" in err
+
+
+def test_a_loop_that_stands_still_is_ended() -> None:
+    program = """
+import asyncio, threading
+from heliograph.bootstrap.watchdog import Watchdog
+async def main():
+    Watchdog(limit=0.5, interval=0.1).start()
+    await asyncio.sleep(1)
+    print("alive", flush=True)
+    threading.Event().wait(20)
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (STALLED, "alive\n")
+    assert "loop_stalled" in done.stderr
