@@ -170,7 +170,7 @@ async def test_another_account_sees_and_changes_nothing(locked_scene: Stage) -> 
         assert answer.status == 404 and "Private" not in await answer.text()
     assert (await page.request.get(f"{scene.url}/desk/comments/{comment.id}/files/0")).status == 404
     own = {"origin": scene.url}
-    form = {"key": "0123456789", "text": "x", "public": "yes", "decision": "cancel", "enabled": "no"}
+    form: dict[str, str | float | bool] = {"key": "0123456789", "text": "x", "public": "yes", "decision": "cancel", "enabled": "no"}
     for path in (
         f"tickets/{ticket}/reply", f"tickets/{ticket}/solve", f"tickets/{ticket}/reopen", f"comments/{comment.id}/decide",
         f"channels/{scene.demo.sunshine}/check", f"channels/{scene.demo.sunshine}/change", f"channels/{scene.demo.sunshine}/enabled",

@@ -17,8 +17,8 @@ SETTLED = frozenset({
 })  # fmt: skip
 WAITS = frozenset({ev.ReplyQueued.kind, ev.Resent.kind, ev.ReceiptReturned.kind})
 FOREVER = 2**63 - 1
-#: What is said of a reply that has no parts.
-WHOLE = "Reply saved, waiting to be sent."
+#: What is said of a reply whose part is named beside it, or that has only one.
+SAVED = "Reply saved, waiting to be sent."
 #: What is known of a reason, by its name in a column; an unknown name is a newer version's.
 REASON_ROWS: Mapping[str, ReasonRow] = {reason.value: row for reason, row in REASONS.items()}
 
@@ -138,7 +138,7 @@ def _entry(read: EventRead, names: Mapping[str, str], erased: frozenset[str]) ->
     event = msgspec.json.decode(read.data, type=cls)
     fields: dict[str, object] = msgspec.to_builtins(event)
     about = names.get(read.subject, "") or names.get(str(fields.get("comment", "")), "")
-    sentence = WHOLE if isinstance(event, ev.ReplyQueued) and event.parts == 1 else cls.sentence.format(**fields)
+    sentence = SAVED if isinstance(event, ev.ReplyQueued) and (about or event.parts == 1) else cls.sentence.format(**fields)
     if fields.get("comment") in erased or read.subject in erased:
         sentence += " Its text was erased."
     return _make(read, sentence, about, str(fields.get("code", "")))
