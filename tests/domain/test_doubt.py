@@ -101,3 +101,12 @@ def test_who_must_decide_about_a_spent_reply_is_told_that_it_may_have_been_sent(
         life.attempt(Unknown(Reason.NO_ANSWER))
         life.settle()
     assert life.row.question == Question.MAY_HAVE_BEEN_SENT
+
+
+def test_a_standing_decision_is_not_carried_out_for_ever() -> None:
+    life = Life(decide.Policy(DedupeClass.NONE, 0, standing=decide.Standing.RISK_DUPLICATE))
+    for _ in range(decide.STANDING_RESENDS):
+        life.attempt(Unknown(Reason.NO_ANSWER))
+        assert life.row.state is State.QUEUED
+    life.attempt(Unknown(Reason.NO_ANSWER))
+    assert (life.row.state, life.row.attempt) == (State.ASKING, decide.STANDING_RESENDS + 1)

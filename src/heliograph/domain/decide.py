@@ -22,6 +22,11 @@ from heliograph.domain.reasons import REASONS, Effect, Reason
 from heliograph.domain.retry import BUDGET, SECOND, backoff
 
 
+#: How often a standing decision sends a reply again before a person is asked after all: while every answer of a provider is
+#: lost, each of these is one more copy for the customer.
+STANDING_RESENDS = 2
+
+
 class Refusal(Exception):
     """A command does not fit the delivery's state. The message says what to do instead."""
 
@@ -74,7 +79,7 @@ def conclude(delivery: Delivery, result: SendResult, policy: Policy, *, now: int
         case Refused(reason, code):
             return _not_taken(delivery, reason, code, None, now=now, jitter=jitter)
         case Deferred(code=code) if code == KEY_EXPIRED:
-            return [ev.AttemptDeferred(n, Reason.NO_ANSWER, code, now, 0), *_unprovable(policy)]
+            return [ev.AttemptDeferred(n, Reason.NO_ANSWER, code, now, 0), *_unprovable(delivery, policy)]
         case Deferred(reason, after, code):
             return _not_taken(delivery, reason, code, after, now=now, jitter=jitter)
         case Unknown(reason, code):
@@ -120,14 +125,14 @@ def _may_be_taken(delivery: Delivery, reason: Reason, code: str, policy: Policy,
         case DedupeClass.ECHO:
             return [ev.AttemptUnknown(n, reason, code, now + policy.settle)]
         case DedupeClass.NONE:
-            return [ev.AttemptUnknown(n, reason, code, None), *_unprovable(policy)]
+            return [ev.AttemptUnknown(n, reason, code, None), *_unprovable(delivery, policy)]
         case _:
             assert_never(policy.dedupe)
 
 
-def _unprovable(policy: Policy) -> list[ev.Event]:
+def _unprovable(delivery: Delivery, policy: Policy) -> list[ev.Event]:
     question = ev.QuestionRaised(Question.MAY_HAVE_BEEN_SENT)
-    if policy.standing == Standing.RISK_DUPLICATE:
+    if policy.standing == Standing.RISK_DUPLICATE and delivery.epoch < STANDING_RESENDS:
         return [question, ev.Resent(standing=True)]
     if policy.standing == Standing.MOVE_ON:
         return [question, ev.MarkedSent(standing=True)]
@@ -144,7 +149,7 @@ def settle(delivery: Delivery, found: FindResult | None, policy: Policy, *, now:
         case None if policy.dedupe is DedupeClass.KEY and not key_expired(delivery, policy, now=now):
             return _again(delivery, ev.RepeatAllowed(delivery.attempt, ready_at, spent))
         case None:
-            return _unprovable(policy)
+            return _unprovable(delivery, policy)
         case Found(provider_id):
             return [ev.SendFound(provider_id, "lookup")]
         case Absent():
