@@ -9,9 +9,8 @@ import pytest
 from heliograph.domain import decide, delivery as deliveries, events as ev
 from heliograph.domain.delivery import Delivery
 from heliograph.domain.outcomes import Accepted, DedupeClass, Deferred, ReceiptLevel, Unknown
-from heliograph.domain.reasons import REASONS, Effect
+from heliograph.domain.reasons import REASONS, Effect, Reason
 from heliograph.ports.store import Claimed
-from heliograph.services import settle as settling
 from heliograph.services.channels import Channels, Connected
 from heliograph.services.deliver import Delivering
 from heliograph.storage.sqlite.store import SqliteStore
@@ -158,7 +157,7 @@ def queued_after_lease(patch: Patch) -> None:
     """A lease that is over means that nothing was sent."""
 
     def interrupted(delivery: Delivery, policy: Any, *, now: int) -> list[ev.Event]:
-        return [ev.AttemptDeferred(delivery.attempt, settling.Reason.OTHER, "", now, 0)]
+        return [ev.AttemptDeferred(delivery.attempt, Reason.OTHER, "", now, 0)]
 
     patch.setattr(decide, "interrupted", interrupted)
 

@@ -137,6 +137,38 @@ async def held_meanwhile(sim: Simulation) -> None:
     await sim.loop.sleep(60.0)
 
 
+async def missed(sim: Simulation) -> None:
+    """A contact writes while no process is there; when one is, the provider is not, and its own repeats are lost."""
+    sim.downtime = lambda: 100.0
+    sim.world.fault("sunshine", Mode.WEBHOOK_LOST)
+    sim.kill(sim.hosts[0], "directed")
+    await sim.contact_writes(place(sim, "sunshine"))
+    await sim.loop.sleep(90.0)
+    off = sim.world.fault("sunshine", Mode.DOWN)
+    await sim.loop.sleep(100.0)
+    off()
+    await sim.loop.sleep(60.0)
+    known = {id for (id,) in sim.rows("SELECT provider_id FROM comment WHERE author_kind = 'contact'")}
+    if not sim.written <= known:
+        sim.violated(f"I8 {len(sim.written - known)} messages were missed and never asked for")
+
+
+async def told_by_another(sim: Simulation) -> None:
+    """Credentials are refused and restored under several processes: whoever noted the hold must not remember it for ever."""
+    off = sim.world.fault("sunshine", Mode.REVOKED)
+    await replies(sim, place(sim, "sunshine", 0))
+    await replies(sim, place(sim, "sunshine", 1))
+    await sim.loop.sleep(100.0)
+    off()
+    await sim.loop.sleep(60.0)
+    for number in range(20):
+        await replies(sim, place(sim, "sunshine", number % 2), 1)
+        await sim.loop.sleep(5.0)
+    [(wasted,)] = sim.rows("SELECT count(*) FROM event WHERE kind = 'attempt_deferred' AND data LIKE '%not_started%'")
+    if wasted > 4:
+        sim.violated(f"{wasted} attempts were begun and not made")
+
+
 async def store_away(sim: Simulation) -> None:
     """The store is not there for a minute, for nobody."""
     until = sim.loop.time() + 60.0

@@ -28,5 +28,13 @@ def test_the_store_fails_at_the_nth_act(first: int, how: str) -> None:
         assert live(store_fails(number, how)).violations == [], number
 
 
+def test_what_was_missed_is_asked_for_until_the_provider_answers() -> None:
+    assert live(scenarios.missed).violations == []
+
+
+def test_a_hold_that_another_process_ended_is_over() -> None:
+    assert live(scenarios.told_by_another, hosts=3).violations == []
+
+
 def test_a_store_that_is_away_stops_nothing_for_good() -> None:
     assert live(scenarios.store_away).violations == []
