@@ -21,7 +21,6 @@ from heliograph.domain.outcomes import (
 from heliograph.domain.reasons import REASONS, Effect, Reason
 from heliograph.domain.retry import BUDGET, SECOND, backoff
 
-
 #: How often a standing decision sends a reply again before a person is asked after all: while every answer of a provider is
 #: lost, each of these is one more copy for the customer.
 STANDING_RESENDS = 2
