@@ -74,7 +74,7 @@ def draw(seed: str) -> Mix:
         storms_per_day=chance.uniform(2, 16),
         kills_per_day=chance.choice((0, 0, 4, 20)),
         stalls_per_day=chance.choice((0, 0, 4, 20)),
-        points={name: chance.uniform(0.005, 0.1) for name in POINTS if chance.random() < 0.25},
+        points={name: chance.uniform(0.005, 0.01 if name.startswith("probe") else 0.1) for name in POINTS if chance.random() < 0.25},
         store_fails=chance.choice((0.0, 0.0, 0.005, 0.03)),
         store_outages_per_day=chance.choice((0, 0, 3)),
         modes=sorted(chance.sample(modes, chance.randint(3, len(modes)))),
