@@ -125,7 +125,7 @@ def undeclared(text: str, allowed: set[str], installed: Mapping[str, list[str]])
     found = []
     for line, module in _imported(text):
         top = module.split(".")[0]
-        own = not top or top in sys.stdlib_module_names or top in {"heliograph", "tests", "bench"}
+        own = not top or top in sys.stdlib_module_names or top in {"heliograph", "tests", "bench", "tools"}
         if not own and not {_normal(name) for name in installed.get(top, [top])} & allowed:
             found.append(f"line {line}: {top} is not declared")
     return found

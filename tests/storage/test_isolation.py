@@ -49,6 +49,8 @@ READS: dict[str, Callable[[Store, str], Any]] = {
     "cursor": lambda store, a: store.cursor(a, "chn_1"),
     "file": lambda store, a: store.file(a, "fil_1"),
     "counts": lambda store, a: store.counts(a),
+    "written": lambda store, a: store.written(a),
+    "waiting_of": lambda store, a: store.waiting_of(a),
 }
 TABLES = [
     "account",

@@ -73,6 +73,7 @@ async def create_channel(
     ]  # fmt: skip
     changes.loose.append(_configured(channel, spec.name, config))
     await context.store.commit(changes)
+    context.channels_changed.set()
     return channel
 
 
@@ -105,6 +106,7 @@ async def change_channel(
     await context.store.commit(changes)
     context.channels.forget(account, channel_id)
     context.suspect(account, channel_id)
+    context.channels_changed.set()
 
 
 def _sealed(context: Context, account: str, id: str, provider: str, secret: Mapping[str, str], now: int) -> rows.Credential:

@@ -41,6 +41,8 @@ class Context:
     #: Channels, as (account, channel), that a probe should look at now; the event says that there are some.
     suspects: set[tuple[str, str]] = field(default_factory=set)
     probe_wanted: asyncio.Event = field(default_factory=asyncio.Event)
+    #: Set when a channel was connected or changed, so that it is listened to at once.
+    channels_changed: asyncio.Event = field(default_factory=asyncio.Event)
     _last_id: int = 0
 
     def suspect(self, account: str, channel: str) -> None:

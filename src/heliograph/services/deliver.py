@@ -129,7 +129,15 @@ class Delivering:
             await self._context.store.commit(changes)
 
     async def _record(self, claimed: Claimed, connected: Connected, result: SendResult) -> None:
-        """Write the answer down. The store's trouble does not lose it: it is tried until it is written or no longer ours."""
+        """Write the answer down. If it is the channel's fault, no other call starts on it meanwhile."""
+        if isinstance(result, Accepted) or not self._is_the_channels(claimed, result):
+            await self._until_written(claimed, connected, result)
+            return
+        with self._holds.coming(connected, result.reason):
+            await self._until_written(claimed, connected, result)
+
+    async def _until_written(self, claimed: Claimed, connected: Connected, result: SendResult) -> None:
+        """The store's trouble does not lose it: it is tried until it is written or no longer ours."""
         pause = 0.05
         delivery: Delivery | None = claimed.delivery
         rounds = 0

@@ -1,5 +1,9 @@
 """Put a channel or credential version on hold and take it off again, beside whatever else an act writes."""
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from heliograph.domain import events as ev, health as rules
 from heliograph.domain.health import Condition, Health
 from heliograph.domain.outcomes import CheckResult
@@ -20,6 +24,7 @@ class Holds:
     def __init__(self) -> None:
         self._noticed = 0
         self._started: dict[tuple[str, str], int] = {}
+        self._coming: Counter[tuple[str, str]] = Counter()
 
     def mark(self) -> int:
         """To be taken before a claim: what is noticed later, the claim may not have seen."""
@@ -32,11 +37,26 @@ class Holds:
                 self._noticed += 1
                 self._started[(fold.row.kind, fold.row.subject)] = self._noticed
 
+    @contextmanager
+    def coming(self, connected: Connected, reason: Reason) -> Iterator[None]:
+        """While a hold is being written down, which can take a busy store longer than a call may still start."""
+        kind = kind_for(reason)
+        key = (kind, connected.channel.id if kind == "channel" else connected.version)
+        self._coming[key] += 1
+        try:
+            yield
+        finally:
+            self._coming[key] -= 1
+            if not self._coming[key]:
+                del self._coming[key]
+
     def covers(self, connected: Connected, *, since: int) -> bool:
-        """Whether a hold began on this channel or credential version after the mark `since`."""
-        if since == self._noticed:
+        """Whether a hold on this channel or credential version began after the mark `since`, or is being written down."""
+        if since == self._noticed and not self._coming:
             return False
         channel, credential = ("channel", connected.channel.id), ("credential", connected.version)
+        if channel in self._coming or credential in self._coming:
+            return True
         return max(self._started.get(channel, 0), self._started.get(credential, 0)) > since
 
 

@@ -174,5 +174,9 @@ SELECT coalesce(sum(tail), 0) FROM lane WHERE account = :account
 SELECT account, channel, state, count(*) AS number, min(queued_at) AS oldest_at FROM delivery
 WHERE state IN ('queued', 'sending', 'unknown', 'asking') GROUP BY account, channel, state
 
+-- name: waiting_of
+SELECT account, channel, state, count(*) AS number, min(queued_at) AS oldest_at FROM delivery
+WHERE account = :account AND state IN ('queued', 'sending', 'unknown', 'asking') GROUP BY account, channel, state
+
 -- name: installation
 SELECT id, created_at FROM installation

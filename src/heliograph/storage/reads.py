@@ -207,6 +207,10 @@ class Reads(ABC):
         """See ports.store."""
         return await self._make_all(rows.Waiting._make, "waiting")
 
+    async def waiting_of(self, account: str) -> list[rows.Waiting]:
+        """See ports.store."""
+        return await self._make_all(rows.Waiting._make, "waiting_of", account)
+
     async def installation(self) -> rows.Installation:
         """See ports.store."""
         return rows.Installation._make(await self._one("installation"))

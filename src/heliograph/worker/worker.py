@@ -100,7 +100,12 @@ class Worker:
 
     async def _listen(self) -> None:
         """Catch up, then keep noting that we listen, and keep one polling task per channel that wants it."""
-        await self._forever(self._keep_listening, LISTEN_ROUND)
+        while True:
+            self._context.channels_changed.clear()
+            await self._guarded(self._keep_listening)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LISTEN_ROUND):
+                    await self._context.channels_changed.wait()
 
     async def _caught_up(self, channel: rows.Channel) -> bool:
         """Whether what was missed before this process began is known; asked until the provider has answered."""

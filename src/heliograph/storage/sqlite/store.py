@@ -20,7 +20,7 @@ from heliograph.storage.sqlite.transaction import Transaction
 from heliograph.storage.sqlite.writer import Writer
 
 #: Reads that go through whole tables: they are made in a thread, so that the loop goes on.
-LONG = frozenset({"counts", "waiting", "written"})
+LONG = frozenset({"counts", "waiting", "waiting_of", "written"})
 #: How long the sweeper may take to write down an interrupted attempt, microseconds.
 SWEEP_LEASE = 30_000_000
 

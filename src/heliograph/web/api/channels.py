@@ -181,7 +181,7 @@ async def _shape(request: Asked, id: str) -> ChannelShape:
 async def _shapes(request: Asked, channels: list[rows.Channel]) -> list[ChannelShape]:
     account, store = current(request).account, context(request).store
     healths = {(health.kind, health.subject): health for health in await store.healths(account)}
-    waiting = [row for row in await store.waiting() if row.account == account]
+    waiting = await store.waiting_of(account)
     shown = []
     for channel in channels:
         credential = await store.credential(account, channel.credential)

@@ -60,7 +60,7 @@ def standing_of(
 async def standings(store: Store, specs: Mapping[str, ProviderSpec], account: str) -> dict[str, Standing]:
     """Every channel of the account by its id, in order of creation."""
     healths = await store.healths(account)
-    waiting = [w for w in await store.waiting() if w.account == account]
+    waiting = await store.waiting_of(account)
     found = {}
     for channel in sorted(await store.channels(account), key=lambda c: c.created_at):
         credential = await store.credential(account, channel.credential)
