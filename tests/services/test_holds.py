@@ -47,3 +47,14 @@ def test_a_claim_from_after_the_hold_goes_through_whoever_ended_it() -> None:
     assert not holds.covers(connected(), since=mark)
     holds.noticed(started("channel", "chn_1"))
     assert holds.covers(connected(), since=mark)
+
+
+def test_nothing_starts_while_the_hold_is_being_written_down() -> None:
+    holds = Holds()
+    with holds.coming(connected(), Reason.BAD_CREDENTIALS):
+        # However new the claim: the store cannot have told it yet.
+        assert holds.covers(connected(), since=holds.mark())
+        with holds.coming(connected(), Reason.NOT_PERMITTED):
+            assert holds.covers(connected(), since=holds.mark())
+        assert holds.covers(connected(), since=holds.mark())
+    assert not holds.covers(connected(), since=holds.mark())
