@@ -33,7 +33,8 @@ REPLIES = (
     f"{NUMBERS} INSERT INTO delivery (account, id, ticket, comment, channel, lane, seq, part, parts, state, reason, code, "
     "question, attempt, attempt_open, spent, epoch, returned, rank, provider_id, ready_at, settle_at, queued_at, started_at, accepted_at, "
     f"doubt_since, version) SELECT :account, {DELIVERY}, {TICKET}, {COMMENT}, :channel, {CONVERSATION}, "
-    f"i % {REPLIES_PER_CONVERSATION} + 1, 1, 1, 'accepted', '', '', '', 1, 0, 0, 0, 0, 1, printf('%024x', i), i, NULL, i, i, i, 0, 3 FROM n",
+    f"i % {REPLIES_PER_CONVERSATION} + 1, 1, 1, 'accepted', '', '', '', 1, 0, 0, 0, 0, 1, "
+    "printf('%024x', i), i, NULL, i, i, i, 0, 3 FROM n",
     f"{NUMBERS} INSERT INTO event ({EVENT_COLUMNS}) SELECT :account, 'ticket', {TICKET}, {DELIVERY}, 1, 'reply_queued', 1, i, NULL, "
     "'agent:agt_0', :channel, '', 'past', NULL, '', '{\"part\":1,\"parts\":1}' FROM n",
     f"{NUMBERS} INSERT INTO event ({EVENT_COLUMNS}) SELECT :account, 'ticket', {TICKET}, {DELIVERY}, 2, 'attempt_started', 1, i, NULL, "

@@ -101,6 +101,17 @@ class Delivery(NamedTuple):
         return f"{self.id}.{self.epoch}" if self.epoch else self.id
 
 
+INDEX = {name: index for index, name in enumerate(Delivery._fields)}
+
+
+def _set(row: Delivery, **fields: Any) -> Delivery:
+    """The row with some fields changed: what `_replace` does, at a third of its cost, which every event pays twice."""
+    values = list(row)
+    for name, value in fields.items():
+        values[INDEX[name]] = value
+    return Delivery._make(values)
+
+
 RANK = {ReceiptLevel.ACCEPTED: 1, ReceiptLevel.SENT: 1, ReceiptLevel.DELIVERED: 2, ReceiptLevel.READ: 3}
 RANKED = {1: State.ACCEPTED, 2: State.DELIVERED, 3: State.READ}
 
@@ -160,16 +171,17 @@ def evolve(delivery: Delivery, event: ev.Event, at: int) -> Delivery:
     target = TRANSITIONS.get((delivery.state, type(event)))
     if target is None and type(event) in DECISIONS:
         # Proof came between: what was to be decided is no question any more.
-        return delivery._replace(version=delivery.version + 1)
+        return _set(delivery, version=delivery.version + 1)
     changed = delivery if fold is None else fold(delivery, event, at)
     if target is None or (fold is not None and changed is delivery):
-        return changed._replace(version=delivery.version + 1)
+        return _set(changed, version=delivery.version + 1)
     state = RANKED[changed.rank] if target == "{rank}" else S(target)
     if changed.rank and state not in TAKEN and type(event) in RESULTS:
         # The echo of this very attempt overtook its answer: the proof counts more than the answer.
         state = RANKED[changed.rank]
     done = state in TAKEN
-    return changed._replace(
+    return _set(
+        changed,
         state=state,
         version=delivery.version + 1,
         question=changed.question if state is S.ASKING else "",
@@ -191,73 +203,73 @@ def _current(delivery: Delivery, attempt: int) -> bool:
 
 
 def _started(d: Delivery, e: ev.AttemptStarted, at: int) -> Delivery:
-    return d._replace(attempt=e.attempt, attempt_open=1, started_at=at, reason="", code="")
+    return _set(d, attempt=e.attempt, attempt_open=1, started_at=at, reason="", code="")
 
 
 def _accepted(d: Delivery, e: ev.AttemptAccepted, at: int) -> Delivery:
     if not _current(d, e.attempt):
         return d
-    return d._replace(attempt_open=0, rank=max(d.rank, 1), provider_id=e.provider_id)
+    return _set(d, attempt_open=0, rank=max(d.rank, 1), provider_id=e.provider_id)
 
 
 def _refused(d: Delivery, e: ev.AttemptRefused, at: int) -> Delivery:
-    return d._replace(attempt_open=0, reason=e.reason, code=e.code) if _current(d, e.attempt) else d
+    return _set(d, attempt_open=0, reason=e.reason, code=e.code) if _current(d, e.attempt) else d
 
 
 def _deferred(d: Delivery, e: ev.AttemptDeferred, at: int) -> Delivery:
     if not _current(d, e.attempt):
         return d
-    return d._replace(attempt_open=0, reason=e.reason, code=e.code, ready_at=e.ready_at, spent=d.spent + e.spent)
+    return _set(d, attempt_open=0, reason=e.reason, code=e.code, ready_at=e.ready_at, spent=d.spent + e.spent)
 
 
 def _unknown(d: Delivery, e: ev.AttemptUnknown, at: int) -> Delivery:
     if not _current(d, e.attempt):
         return d
-    return d._replace(attempt_open=0, reason=e.reason, code=e.code, settle_at=e.settle_at, doubt_since=d.doubt_since or d.started_at)
+    return _set(d, attempt_open=0, reason=e.reason, code=e.code, settle_at=e.settle_at, doubt_since=d.doubt_since or d.started_at)
 
 
 def _found(d: Delivery, e: ev.SendFound, at: int) -> Delivery:
-    return d._replace(rank=max(d.rank, 1), provider_id=e.provider_id or d.provider_id)
+    return _set(d, rank=max(d.rank, 1), provider_id=e.provider_id or d.provider_id)
 
 
 def _absent(d: Delivery, e: ev.SendAbsent, at: int) -> Delivery:
-    return d._replace(ready_at=e.ready_at, spent=d.spent + e.spent, doubt_since=0)
+    return _set(d, ready_at=e.ready_at, spent=d.spent + e.spent, doubt_since=0)
 
 
 def _allowed(d: Delivery, e: ev.RepeatAllowed, at: int) -> Delivery:
-    return d._replace(ready_at=e.ready_at, spent=d.spent + e.spent)
+    return _set(d, ready_at=e.ready_at, spent=d.spent + e.spent)
 
 
 def _postponed(d: Delivery, e: ev.SettlePostponed, at: int) -> Delivery:
-    return d._replace(settle_at=e.settle_at) if d.state is S.UNKNOWN else d
+    return _set(d, settle_at=e.settle_at) if d.state is S.UNKNOWN else d
 
 
 def _question(d: Delivery, e: ev.QuestionRaised, at: int) -> Delivery:
-    return d._replace(question=e.question)
+    return _set(d, question=e.question)
 
 
 def _new_epoch(d: Delivery, at: int) -> Delivery:
-    return d._replace(epoch=d.epoch + 1, rank=0, provider_id="", ready_at=at, accepted_at=0, doubt_since=0)
+    return _set(d, epoch=d.epoch + 1, rank=0, provider_id="", ready_at=at, accepted_at=0, doubt_since=0)
 
 
 def _resent(d: Delivery, e: ev.Resent, at: int) -> Delivery:
-    return _new_epoch(d, at)._replace(reason="", code="", spent=0, returned=0)
+    return _set(_new_epoch(d, at), reason="", code="", spent=0, returned=0)
 
 
 def _marked(d: Delivery, e: ev.MarkedSent, at: int) -> Delivery:
-    return d._replace(rank=max(d.rank, 1))
+    return _set(d, rank=max(d.rank, 1))
 
 
 def _received(d: Delivery, e: ev.ReceiptReceived, at: int) -> Delivery:
-    return d._replace(rank=max(d.rank, RANK[e.level]), provider_id=d.provider_id or e.provider_id)
+    return _set(d, rank=max(d.rank, RANK[e.level]), provider_id=d.provider_id or e.provider_id)
 
 
 def _failed(d: Delivery, e: ev.ReceiptFailed, at: int) -> Delivery:
-    return d if d.rank > 1 else d._replace(rank=0, reason=e.reason, code=e.code)
+    return d if d.rank > 1 else _set(d, rank=0, reason=e.reason, code=e.code)
 
 
 def _returned(d: Delivery, e: ev.ReceiptReturned, at: int) -> Delivery:
-    return d if d.rank > 1 else _new_epoch(d, at)._replace(reason=e.reason, code=e.code, returned=1)
+    return d if d.rank > 1 else _set(_new_epoch(d, at), reason=e.reason, code=e.code, returned=1)
 
 
 #: How each kind fills the row's other fields. A fold that returns the row itself says: of no consequence.

@@ -15,7 +15,9 @@ STATE = Delivery._fields.index("state")
 
 def make_delivery(values: Any) -> Delivery:
     """A row of table `delivery`, whose columns are the fields in order."""
-    return Delivery._make((*values[:STATE], STATES[values[STATE]], *values[STATE + 1 :]))
+    columns = list(values)
+    columns[STATE] = STATES[columns[STATE]]
+    return Delivery._make(columns)
 
 
 def make_health(values: Any) -> Health:
