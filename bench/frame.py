@@ -35,7 +35,7 @@ class Frame:
         runs: list[Run] = []
         for number in range(count):
             start = number % len(contestants)
-            for contestant in (*contestants[start:], *contestants[:start]):
+            for contestant in (one for one in (*contestants[start:], *contestants[:start]) if number < one.rounds):
                 run = self._once(contestant, number)
                 runs.append(run)
                 self.say(_line(run, count))

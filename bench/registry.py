@@ -15,7 +15,8 @@ class Contestant:
     `kind`: *provider* (how fast the judge itself is), *limit* (the bare client), *heliograph*, *peer*, or *figures*:
     one that only returns figures (latency, growth, memory …), is not judged by the provider and not in the table.
     `replies`, `quick_replies`: how many, chosen so that one run takes seconds, not minutes; 0 in quick leaves it out.
-    `keeps_order`: what it promises; one that promises order and breaks it fails the run.
+    `keeps_order`: what it promises; one that promises order and breaks it fails the run. `rounds`: in how many rounds it takes
+    part at most; one that takes its own turns needs no more than one.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Contestant:
     keeps_order: bool = True
     options: dict[str, int | float | str] = field(default_factory=dict)
     timeout_s: int = 180
+    rounds: int = 99
 
 
 _POSTGRES: frozenset[Need] = frozenset({"postgres"})
@@ -114,6 +116,8 @@ HELIOGRAPH = (
         replies=32_000,
         quick_replies=8_000,
         options={"held": 100_000, "quick_held": 10_000, "turns": 8},
+        timeout_s=400,
+        rounds=1,
     ),
     Contestant(
         name="latency",
@@ -141,6 +145,7 @@ HELIOGRAPH = (
         quick_replies=6_000,
         options={"small": 10_000, "large": 10_000_000, "quick_large": 100_000, "turns": 8},
         timeout_s=1_500,
+        rounds=1,
     ),
     Contestant(
         name="footprint",

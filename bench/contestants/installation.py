@@ -143,6 +143,11 @@ async def install(bench: Bench, job: Job, conversations: Iterable[str], *, provi
             await _converse(installation, address)
 
     await asyncio.gather(*(some() for _ in range(ACCEPTING)))
+    if not provider:
+        # As at any start, the channel is proved before there is work: connections and helpers are up.
+        connected = await context.channels.get(account, channel)
+        assert connected is not None
+        await connected.provider.check()
     return installation
 
 
