@@ -316,8 +316,8 @@ class Simulation:
         total = self._digest.copy()
         for row in self.rows("SELECT * FROM event ORDER BY seq"):
             total.update(repr(row).encode())
-        for arrival in self.world.sandbox.journal.find(limit=1_000_000):
-            total.update(repr(sorted(arrival.items())).encode())
+        for arrival in self.world.sandbox.journal._arrivals:
+            total.update(repr(arrival).encode())
         for taken in self.world.sandbox.tally.taken():
             total.update(f"{taken.at} {taken.service} {taken.conversation} {taken.message_id} {taken.text}".encode())
         return total.hexdigest()

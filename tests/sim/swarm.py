@@ -134,7 +134,7 @@ class Swarm:
         wanted = [m for m in self.mix.modes if service == "sunshine" or m in EVERYWHERE]
         if not wanted:
             return
-        seconds = self._chance.choice((30.0, 30.0, 600.0, 600.0, 7200.0))
+        seconds = self._chance.choice((30.0, 30.0, 30.0, 30.0, 600.0, 600.0, 600.0, 7200.0))
         off = [self._fault(service, mode) for mode in self._chance.sample(wanted, min(len(wanted), self._chance.randint(1, 2)))]
         self._later(self._bursts(service, seconds))
         await self.sim.loop.sleep(seconds)
