@@ -37,6 +37,21 @@ def place(account: str, credential: str) -> str:
     return f"{account}|credential|{credential}"
 
 
+def seconds(value: str) -> float | None:
+    """A setting that is a length of time, or None where it is none or beyond a day."""
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if 0 <= number <= 86_400 else None
+
+
+def _settle(config: Mapping[str, Any], spec: ProviderSpec) -> float:
+    # Every loop that works for all accounts reads this: what one account has set must not end a round of the others.
+    given = seconds(str(config.get("settle_seconds", "")))
+    return spec.settle if given is None else given
+
+
 class Channels:
     """Builds each channel's provider once per credential version."""
 
@@ -68,8 +83,7 @@ class Channels:
             provider = self._build(row.provider, config | self.vault.open(credential.sealed, place=place(account, credential.id)))
         except SealBroken:
             provider = Sealed(self._build(row.provider, blanks(config)))
-        settle = float(config.get("settle_seconds") or provider.spec.settle)
-        connected = Connected(row, provider, provider.spec, credential, int(settle * SECOND))
+        connected = Connected(row, provider, provider.spec, credential, int(_settle(config, provider.spec) * SECOND))
         self._known[(account, channel)] = connected
         return connected
 

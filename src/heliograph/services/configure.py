@@ -11,7 +11,7 @@ from heliograph.domain.health import Condition
 from heliograph.ports import rows
 from heliograph.ports.provider import ProviderSpec
 from heliograph.ports.store import Changes, Fold, Loose
-from heliograph.services.channels import place
+from heliograph.services.channels import place, seconds
 from heliograph.services.context import Context, Invalid, Missing
 
 
@@ -49,6 +49,8 @@ def check_config(spec: ProviderSpec, config: Mapping[str, str]) -> tuple[dict[st
             raise Invalid(f"{field.label} has blanks or line breaks at its ends or inside; paste it again.")
         if field.required and not value:
             raise Invalid(f"{field.label} is missing.")
+        if value and name.endswith("_seconds") and seconds(value) is None:
+            raise Invalid(f"{field.label}: a number from 0 to 86400.")
         if value:
             (secret if field.secret else plain)[name] = value
     return plain, secret

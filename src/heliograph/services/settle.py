@@ -6,7 +6,7 @@ from heliograph.domain.delivery import Delivery, State
 from heliograph.domain.outcomes import DedupeClass, FindResult, Inconclusive
 from heliograph.domain.reasons import Reason
 from heliograph.ports.provider import Address
-from heliograph.ports.store import SWEEPER, Changes, Fold, Release
+from heliograph.ports.store import SWEEPER, Changes, Conflict, Fold, Release, Unavailable
 from heliograph.services.channels import Connected
 from heliograph.services.context import Context, retrying
 
@@ -53,12 +53,22 @@ async def expire(context: Context) -> int:
     """Lanes whose lease is over: an open attempt becomes unknown, never queued. Returns how many there were."""
     taken = await context.store.expire(now=context.clock.now())
     for account, lane, fence, head in taken:
-        now = context.clock.now()
-        changes = Changes(account, now)
-        if head is not None and head.state is State.SENDING:
-            policy = await context.policies.of(head, await context.channels.get(head.account, head.channel))
-            changes.folds.append(Fold(head, decide.interrupted(head, policy, now=now)))
-        changes.releases.append(Release(lane, SWEEPER, fence))
-        await context.failpoint("expire:before_commit")
-        await context.store.commit(changes)
+        try:
+            await _interrupt(context, account, lane, fence, head)
+        except Unavailable:
+            raise
+        except Exception as trouble:
+            # It is this lane's alone, which comes again when the sweeper's own lease is over; the others go on.
+            context.observe("round_failed" if isinstance(trouble, Conflict) else "round_bug", {"error": type(trouble).__name__})
     return len(taken)
+
+
+async def _interrupt(context: Context, account: str, lane: str, fence: int, head: Delivery | None) -> None:
+    now = context.clock.now()
+    changes = Changes(account, now)
+    if head is not None and head.state is State.SENDING:
+        policy = await context.policies.of(head, await context.channels.get(head.account, head.channel))
+        changes.folds.append(Fold(head, decide.interrupted(head, policy, now=now)))
+    changes.releases.append(Release(lane, SWEEPER, fence))
+    await context.failpoint("expire:before_commit")
+    await context.store.commit(changes)

@@ -118,24 +118,27 @@ class Worker:
         return True
 
     async def _keep_listening(self) -> None:
-        wanted, called = {}, []
+        wanted: dict[str, rows.Channel] = {}
+        called: list[rows.Channel] = []
         for channel in await self._context.store.all_channels():
-            if not channel.enabled:
-                continue
-            connected = await self._context.channels.get(channel.account, channel.id)
-            if connected is None:
-                continue
-            if "poll" in connected.spec.capabilities:
-                if self._listens:
-                    wanted[channel.id] = channel
-            else:
-                called.append(channel)
+            if channel.enabled:
+                # By itself: a channel that cannot be opened must not keep the others from being listened to.
+                await self._guarded(partial(self._sort, channel, wanted, called))
         for id in set(self._polls) - set(wanted):
             self._polls.pop(id).cancel()
         for id, channel in wanted.items():
             if id not in self._polls or self._polls[id].done():
                 self._polls[id] = asyncio.create_task(self._poll(channel), name=f"poll-{id}")
         await asyncio.gather(*(self._guarded(partial(self._be_called, channel)) for channel in called))
+
+    async def _sort(self, channel: rows.Channel, wanted: dict[str, rows.Channel], called: list[rows.Channel]) -> None:
+        connected = await self._context.channels.get(channel.account, channel.id)
+        if connected is None:
+            return
+        if "poll" not in connected.spec.capabilities:
+            called.append(channel)
+        elif self._listens:
+            wanted[channel.id] = channel
 
     async def _be_called(self, channel: rows.Channel) -> None:
         if await self._caught_up(channel):
