@@ -153,6 +153,9 @@ def settle(delivery: Delivery, found: FindResult | None, policy: Policy, *, now:
             return [ev.SendFound(provider_id, "lookup")]
         case Absent():
             return _again(delivery, ev.SendAbsent(delivery.attempt, ready_at, spent))
+        case Inconclusive(reason) if REASONS[reason].effect is Effect.FAIL:
+            # The conversation is closed or gone: asking again will never tell, and the lane waits.
+            return _unprovable(delivery, policy)
         case Inconclusive(reason):
             return [ev.SettlePostponed(now + backoff(4, jitter), reason)]
         case _:

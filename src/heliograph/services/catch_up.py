@@ -2,6 +2,7 @@
 
 from heliograph.domain.events import CaughtUp
 from heliograph.domain.outcomes import CheckResult
+from heliograph.domain.reasons import REASONS, Effect
 from heliograph.domain.retry import SECOND
 from heliograph.ports import rows
 from heliograph.ports.provider import Address, PollFailed
@@ -35,7 +36,10 @@ async def catch_up(context: Context, channel: rows.Channel, *, force: bool = Fal
     for conversation in conversations:
         try:
             items = await connected.provider.history(Address(conversation.address), mark.at - OVERLAP)
-        except PollFailed:
+        except PollFailed as failed:
+            if REASONS[failed.result.reason].effect is Effect.FAIL:
+                # This conversation is closed or gone, for good: the others must not wait for it.
+                continue
             context.suspect(channel.account, channel.id)
             raise
         missed += await ingest(context, channel, items)

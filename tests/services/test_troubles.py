@@ -1,0 +1,129 @@
+"""What one conversation or one moment of the store cannot give must not stop what the others wait for."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from heliograph.bootstrap.application import Application, Config, build
+from heliograph.domain.content import Text
+from heliograph.domain.delivery import Question, State
+from heliograph.ports import rows
+from heliograph.ports.http import HttpFile, HttpResponse, MaybeSent
+from heliograph.ports.store import Changes
+from heliograph.providers.registry import PROVIDERS
+from heliograph.services import settle
+from heliograph.services.catch_up import catch_up
+from heliograph.services.channels import Channels
+from heliograph.services.configure import create_account, create_agent, create_channel
+from heliograph.services.context import Context
+from heliograph.services.deliver import Delivering
+from heliograph.services.reply import reply
+
+FIELDS = {
+    "sunshine": {"app_id": "app", "key_id": "app_k", "key_secret": "s"},
+    "telegram": {"token": "1:x"},
+}
+GONE = HttpResponse(404, {}, b'{"errors":[{"code":"conversation_not_found","title":"gone"}]}')
+
+
+@dataclass
+class Line:
+    """`ports.Http` with a script at the other end."""
+
+    answer: Callable[[str, str], HttpResponse]
+    asked: list[str] = field(default_factory=list)
+
+    async def request(
+        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None, form: Mapping[str, str] | None = None,
+        files: tuple[HttpFile, ...] = (), timeout: float, max_bytes: int = 1_048_576,
+    ) -> HttpResponse:  # fmt: skip
+        self.asked.append(f"{method} {url}")
+        return self.answer(method, url)
+
+
+@dataclass
+class Desk:
+    """One account with one channel and one ticket in conversation "here"."""
+
+    application: Application
+    account: str
+    agent: str
+    channel: rows.Channel
+
+    @property
+    def context(self) -> Context:
+        return self.application.context
+
+    async def conversation(self, id: str, address: str, ticket: str = "") -> None:
+        changes = Changes(self.account, self.context.clock.now())
+        now = changes.at
+        changes.puts += [
+            rows.Contact(self.account, f"con_{id}", "Ada", 1),
+            rows.Conversation(self.account, id, self.channel.id, address, f"con_{id}", ticket, "", now, 0, now),
+        ]
+        if ticket:
+            changes.puts.append(rows.Ticket(self.account, ticket, 0, id, self.channel.id, f"con_{id}", "open", now, now))
+        await self.context.store.commit(changes)
+
+    async def say(self) -> str:
+        saved = await reply(self.context, self.account, "tkt_1", agent=self.agent, actor="a", contents=[Text("hi")], public=True)
+        return saved.deliveries[0]
+
+    async def deliver(self) -> None:
+        now = self.context.clock.now()
+        mark = self.application.holds.mark()
+        delivering = Delivering(self.context, self.application.holds, worker="w")
+        for claimed in await self.context.store.claim(worker="w", now=now, lease_until=now + 600_000_000, limit=9):
+            await delivering.deliver(claimed, mark=mark)
+
+
+async def desk(folder: Path, provider: str, line: Line) -> Desk:
+    application = await build(Config(folder, b"k" * 32, http_process=False))
+    context = application.context
+    context.channels = Channels(context.store, lambda name, fields: PROVIDERS[name](fields, line), context.channels.vault)
+    account = await create_account(context, "Lighthouse")
+    agent = await create_agent(context, account, "Sam")
+    id = await create_channel(context, account, application.specs[provider], name="x", config=FIELDS[provider], actor="operator")
+    channel = await context.store.channel(account, id)
+    assert channel is not None
+    made = Desk(application, account, agent, channel)
+    await made.conversation("cnv_1", "here", "tkt_1")
+    return made
+
+
+async def test_a_conversation_that_is_gone_does_not_keep_the_others_from_being_caught_up(tmp_path: Path) -> None:
+    said = {
+        "id": "m1",
+        "received": "2040-01-01T00:00:00Z",
+        "author": {"type": "user", "userId": "u"},
+        "content": {"type": "text", "text": "x"},
+    }
+    page = HttpResponse(200, {}, msgspec.json.encode({"messages": [said], "meta": {"hasMore": False}}))
+    line = Line(lambda method, url: GONE if "/here/" in url else page)
+    made = await desk(tmp_path, "sunshine", line)
+    await asyncio.sleep(0.002)
+    await made.conversation("cnv_2", "there")
+    assert await catch_up(made.context, made.channel, force=True) == 1
+    assert any("/here/" in asked for asked in line.asked) and any("/there/" in asked for asked in line.asked)
+    await made.application.close()
+
+
+async def test_a_send_that_can_never_be_looked_up_asks_a_person(tmp_path: Path) -> None:
+    def answer(method: str, url: str) -> HttpResponse:
+        if method == "POST":
+            raise MaybeSent("read_timeout")
+        return GONE
+
+    made = await desk(tmp_path, "sunshine", Line(answer))
+    id = await made.say()
+    await made.deliver()
+    store = made.context.store
+    unknown = await store.delivery(made.account, id)
+    assert unknown is not None and unknown.state is State.UNKNOWN
+    await settle.settle(made.context, unknown)
+    asking = await store.delivery(made.account, id)
+    assert asking is not None and (asking.state, asking.question) == (State.ASKING, Question.MAY_HAVE_BEEN_SENT)
+    await made.application.close()
