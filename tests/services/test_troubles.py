@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from heliograph.bootstrap.application import Application, Config, build
 from heliograph.domain.content import Text
 from heliograph.domain.delivery import Question, State
 from heliograph.ports import rows
 from heliograph.ports.http import HttpFile, HttpResponse, MaybeSent
-from heliograph.ports.store import Changes
+from heliograph.ports.store import Changes, Conflict, Unavailable
 from heliograph.providers.registry import PROVIDERS
 from heliograph.services import settle
 from heliograph.services.catch_up import catch_up
@@ -126,4 +127,44 @@ async def test_a_send_that_can_never_be_looked_up_asks_a_person(tmp_path: Path) 
     await settle.settle(made.context, unknown)
     asking = await store.delivery(made.account, id)
     assert asking is not None and (asking.state, asking.question) == (State.ASKING, Question.MAY_HAVE_BEEN_SENT)
+    await made.application.close()
+
+
+async def test_a_reply_follows_its_chat_to_an_address_where_somebody_has_written_already(tmp_path: Path) -> None:
+    moved = HttpResponse(400, {}, b'{"ok":false,"error_code":400,"description":"x","parameters":{"migrate_to_chat_id":-100}}')
+    made = await desk(tmp_path, "telegram", Line(lambda method, url: moved))
+    await made.conversation("cnv_2", "-100", "tkt_2")
+    id = await made.say()
+    await made.deliver()
+    queued, conversation = await made.context.store.delivery(made.account, id), await made.context.store.conversation(made.account, "cnv_1")
+    assert queued is not None and queued.state is State.QUEUED
+    assert conversation is not None and conversation.address == "-100"
+    survivor = await made.context.store.conversation_at(made.account, made.channel.id, "-100")
+    assert survivor is not None and survivor.id == "cnv_2"
+    await made.application.close()
+
+
+async def test_an_answer_is_written_down_whatever_the_store_does_in_between(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = HttpResponse(200, {}, b'{"ok":true,"result":{"message_id":7,"chat":{"id":5}}}')
+    made = await desk(tmp_path, "telegram", Line(lambda method, url: taken))
+    id = await made.say()
+    store = made.context.store
+    commit, read = store.commit, store.delivery
+    troubles: list[Exception] = [Conflict("delivery"), Unavailable("read"), Conflict("again")]
+
+    async def commits(changes: Changes) -> None:
+        if troubles and isinstance(troubles[0], Conflict):
+            raise troubles.pop(0)
+        await commit(changes)
+
+    async def reads(account: str, delivery: str) -> object:
+        if troubles and isinstance(troubles[0], Unavailable):
+            raise troubles.pop(0)
+        return await read(account, delivery)
+
+    monkeypatch.setattr(store, "commit", commits)
+    monkeypatch.setattr(store, "delivery", reads)
+    await made.deliver()
+    accepted = await read(made.account, id)
+    assert accepted is not None and (accepted.state, accepted.provider_id) == (State.ACCEPTED, "5:7")
     await made.application.close()

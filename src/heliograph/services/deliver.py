@@ -139,21 +139,25 @@ class Delivering:
     async def _until_written(self, claimed: Claimed, connected: Connected, result: SendResult) -> None:
         """The store's trouble does not lose it: it is tried until it is written or no longer ours."""
         pause = 0.05
-        delivery: Delivery | None = claimed.delivery
+        delivery = claimed.delivery
         rounds = 0
-        while delivery is not None:
+        late = False
+        while True:
             try:
+                if late:
+                    await self._record_late(claimed, result)
+                    return
+                if rounds:
+                    delivery = await self._context.store.delivery(claimed.delivery.account, claimed.delivery.id) or delivery
                 await self._write(claimed, delivery, connected, result)
                 return
             except Fenced:
-                await self._record_late(claimed, result)
-                return
+                late = True
             except Conflict:
                 # An echo or a receipt came in between, or the same fault was noticed by another call.
                 rounds += 1
                 if rounds > ROUNDS:
                     raise
-                delivery = await self._context.store.delivery(delivery.account, delivery.id)
             except Unavailable:
                 await self._context.clock.sleep(pause)
                 pause = min(pause * 2, 1.0)
@@ -176,7 +180,9 @@ class Delivering:
         """What an answer means beyond its own message: for the credential, the channel and the conversation."""
         store = self._context.store
         if isinstance(result, Deferred) and result.readdress:
-            changes.puts.append(rows.Readdress(changes.account, claimed.lane, result.readdress, 0))
+            there = await store.conversation_at(changes.account, connected.channel.id, result.readdress)
+            merged = there is not None and there.id != claimed.lane
+            changes.puts.append(rows.Readdress(changes.account, claimed.lane, result.readdress, 2 if merged else 0))
         elif isinstance(result, Deferred) and result.reason is Reason.RATE_LIMITED:
             until = now + int((result.after if result.after is not None else 1.0) * SECOND)
             changes.puts.append(rows.Throttle(changes.account, connected.channel.id, until))
