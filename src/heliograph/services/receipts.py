@@ -12,12 +12,17 @@ from heliograph.domain.reasons import Reason
 from heliograph.domain.retry import SECOND
 from heliograph.ports import rows
 from heliograph.ports.provider import Receipt
-from heliograph.ports.store import Changes, Duplicate, Fold
+from heliograph.ports.store import Changes, Duplicate, Fold, Unavailable
 from heliograph.services.context import Context, retrying
 from heliograph.services.holds import hold
 
 #: How long a receipt may wait for its message; later ones are about messages that were never ours.
 ORPHAN_LIFE = 24 * 3600 * SECOND
+#: How many are looked at in one go.
+SHARE = 500
+#: Account, channel and event id of the last one that was looked at.
+Mark = tuple[str, str, str]
+BEGINNING: Mark = ("", "", "")
 
 
 async def take_receipt(context: Context, channel: rows.Channel, receipt: Receipt, changes: Changes) -> None:
@@ -77,12 +82,21 @@ async def _up_to(context: Context, channel: rows.Channel, receipt: Receipt, chan
                 changes.folds.append(Fold(delivery, events))
 
 
-async def adopt_orphans(context: Context) -> int:
-    """Give receipts that came too early to their deliveries, which are known by now. Returns how many found theirs."""
-    adopted = 0
-    for orphan in await context.store.orphans(500):
-        adopted += await retrying(partial(_adopt, context, orphan))
-    return adopted
+async def adopt_orphans(context: Context, after: Mark = BEGINNING) -> Mark:
+    """Give receipts that came too early to their deliveries, which are known by now. Returns the mark after which to go on.
+
+    One call looks at a share of them, so that many which belong to nobody (a business also answers elsewhere) neither hide
+    the others nor hold up everything else.
+    """
+    share = await context.store.orphans(SHARE, after=after)
+    for orphan in sorted(share, key=lambda one: one.created_at):
+        try:
+            await retrying(partial(_adopt, context, orphan))
+        except Unavailable:
+            raise
+        except Exception as bug:
+            context.observe("round_bug", {"error": type(bug).__name__})
+    return share[-1][:3] if len(share) == SHARE else BEGINNING
 
 
 async def _adopt(context: Context, orphan: rows.Orphan) -> bool:

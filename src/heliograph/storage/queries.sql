@@ -144,7 +144,8 @@ SELECT seq, account, stream, stream_id, subject, position, kind, version, record
 FROM event WHERE account = :account AND seq > :after ORDER BY seq LIMIT :limit
 
 -- name: orphans
-SELECT account, channel, event_id, provider_id, receipt, created_at FROM orphan ORDER BY created_at LIMIT :limit
+SELECT account, channel, event_id, provider_id, receipt, created_at FROM orphan
+WHERE (account, channel, event_id) > (:after_account, :after_channel, :after_event) ORDER BY account, channel, event_id LIMIT :limit
 
 -- name: seen
 SELECT 1 FROM seen WHERE account = :account AND channel = :channel AND event_id = :event_id

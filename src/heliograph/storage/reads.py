@@ -169,9 +169,9 @@ class Reads(ABC):
         """See ports.store."""
         return await self._make_all(rows.EventRead._make, "account_events", account, after, limit)
 
-    async def orphans(self, limit: int) -> list[rows.Orphan]:
+    async def orphans(self, limit: int, *, after: tuple[str, str, str] = ("", "", "")) -> list[rows.Orphan]:
         """See ports.store."""
-        return await self._make_all(rows.Orphan._make, "orphans", limit)
+        return await self._make_all(rows.Orphan._make, "orphans", *after, limit)
 
     async def seen(self, account: str, channel: str, event_id: str) -> bool:
         """See ports.store."""

@@ -34,6 +34,7 @@ class Worker:
         self.delivery = DeliveryLoop(context, holds, worker=name, concurrency=concurrency, lease=lease)
         self._tasks: list[asyncio.Task[None]] = []
         self._polls: dict[str, asyncio.Task[None]] = {}
+        self._orphans = receipts.BEGINNING
         #: Channels that were caught up by this process, and so are marked as listening since.
         self._listening: set[str] = set()
 
@@ -78,7 +79,7 @@ class Worker:
     async def _sweep(self) -> None:
         if await settle.expire(self._context):
             self.delivery.wake()
-        await receipts.adopt_orphans(self._context)
+        self._orphans = await receipts.adopt_orphans(self._context, self._orphans)
 
     async def _probe(self) -> None:
         while True:
