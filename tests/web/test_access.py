@@ -13,7 +13,7 @@ from heliograph.bootstrap.metrics import Metrics
 from heliograph.web.app import create_app
 from heliograph.web.policy import API, POLICY, Need, need_of
 from heliograph.web.vitals import Vitals
-from heliograph.web.workspace.routes import routes
+from heliograph.web.workspace.routes import routes_and_front
 from tests.web.installation import House
 
 #: Added by the framework to tell that there is no such document; refused by our guard, since no policy names it.
@@ -47,7 +47,7 @@ async def test_every_route_stands_in_the_policy_and_every_policy_has_its_route(t
 async def test_every_page_names_what_it_needs(tmp_path: Path) -> None:
     application = await build(Config(tmp_path, b"k" * 32))
     try:
-        app = create_app(application, vitals=Vitals(Metrics(application.context.clock.now)), extra=routes)
+        app = create_app(application, vitals=Vitals(Metrics(application.context.clock.now)), extra=routes_and_front)
         nameless = [
             (method, route.path_format)
             for route in app.routes

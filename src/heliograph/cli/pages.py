@@ -4,12 +4,12 @@ from heliograph.bootstrap.demo import Demo
 from heliograph.cli.assembly import Pages
 from heliograph.web.auth import OpenAccess
 from heliograph.web.demo.routes import demo_routes
-from heliograph.web.workspace.routes import routes as desk_routes
+from heliograph.web.workspace.routes import routes as desk_routes, routes_and_front
 
 
 def desk_pages() -> Pages:
     """The desk behind its login."""
-    return Pages(tuple(desk_routes))
+    return Pages(tuple(routes_and_front))
 
 
 def demonstration_pages(demo: Demo) -> Pages:

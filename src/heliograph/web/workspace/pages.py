@@ -9,13 +9,19 @@ from heliograph.web.auth import current
 from heliograph.web.policy import Need
 from heliograph.web.workspace import reading
 from heliograph.web.workspace.asking import Asked, by_script, frame, running
-from heliograph.web.workspace.render import fragment, page
+from heliograph.web.workspace.render import HEADERS, fragment, page
 from heliograph.web.workspace.standing import standings
 
 READ = {"need": Need.READ}
 MOST = 500
 Show = FromQuery[str]
 Number = FromQuery[int]
+
+
+@get("/", opt={"need": Need.ANYBODY}, include_in_schema=False)
+async def front(request: Asked) -> Response[str]:
+    """The bare address, where nothing else is served there."""
+    return Response("", status_code=303, headers={**HEADERS, "location": "/desk"})
 
 
 @get("/desk", opt=READ)

@@ -15,7 +15,7 @@ from heliograph.web.workspace.acts import ACTS
 from heliograph.web.workspace.assets import asset
 from heliograph.web.workspace.channels import CHANNELS
 from heliograph.web.workspace.media import file
-from heliograph.web.workspace.pages import PAGES
+from heliograph.web.workspace.pages import PAGES, front
 from heliograph.web.workspace.signin import SIGNING
 from heliograph.web.workspace.stream import live
 
@@ -49,3 +49,5 @@ workspace = Router(
 )  # fmt: skip
 
 routes: list[ControllerRouterHandler] = [workspace]
+#: With the bare address as well, which a demonstration gives to its panes.
+routes_and_front: list[ControllerRouterHandler] = [workspace, front]
