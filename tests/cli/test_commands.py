@@ -1,6 +1,7 @@
 """Commands as a person meets them: help, exit codes, and what they say when something is wrong."""
 
 import json
+import shlex
 import subprocess
 import sys
 from importlib.metadata import version
@@ -15,7 +16,8 @@ from heliograph.cli.main import main
 KEY = bytes(range(32)).hex()
 COMMANDS = [
     ("up",), ("serve",), ("work",), ("check",), ("status",), ("resend",), ("token", "issue"), ("token", "list"), ("token", "revoke"),
-    ("keys", "new"), ("account", "create"), ("agent", "create"), ("channel", "add"), ("channel", "list"),
+    ("keys", "new"), ("account", "create"), ("account", "list"), ("agent", "create"), ("agent", "list"),
+    ("channel", "add"), ("channel", "list"),
 ]  # fmt: skip
 
 
@@ -95,7 +97,12 @@ def test_an_installation_from_nothing(heliograph: Shell, tmp_path: Path, monkeyp
     assert [each["id"] for each in listed] == [token["token"]] and token["text"] not in json.dumps(listed)
     assert heliograph("token", "revoke", token["token"], "--account", account, *place)[0] == 0
     assert heliograph.made("token", "list", "--account", account, *place)["tokens"][0]["revoked_at"] > 0
-    assert heliograph("agent", "create", "Grace", "--account", "acc_none", *place)[0] == 1
+    assert heliograph.made("account", "list", *place)["accounts"] == [{"id": account, "name": "Lighthouse"}]
+    assert heliograph.made("agent", "list", "--account", account, *place)["agents"] == [{"id": admin, "role": "admin", "name": "Sam"}]
+    code, _, err = heliograph("agent", "create", "Grace", "--account", "acc_none", *place)
+    assert code == 1 and "account list" in err
+    code, _, err = heliograph("channel", "add", "telegram", "--account", account, *place)
+    assert code == 1 and "--secret token" in err
     with (tmp_path / "secrets").open("w+") as typed:
         typed.write("canary:token\n")
         typed.seek(0)
@@ -108,6 +115,19 @@ def test_an_installation_from_nothing(heliograph: Shell, tmp_path: Path, monkeyp
     code, _, err = heliograph("resend", "dlv_none", "--yes", *place)
     assert code == 1 and "no such delivery" in err
     assert heliograph("resend", "--channel", channel["channel"], *place)[1] == "There are none.\n"
+
+
+def test_what_to_do_next_can_be_pasted(heliograph: Shell, tmp_path: Path) -> None:
+    place = ("--data", str(tmp_path / "my desk"))
+    code, out, _ = heliograph("account", "create", "Lighthouse", "--admin", "Sam", *place)
+    next_command = shlex.split(out.splitlines()[-1].partition(": heliograph ")[2])
+    assert code == 0 and heliograph(*next_command)[1].startswith("hgt_")
+
+
+@pytest.mark.parametrize("port", ["99999", "-1"])
+def test_a_port_that_cannot_be_is_told(heliograph: Shell, tmp_path: Path, port: str) -> None:
+    code, _, err = heliograph("up", "--no-browser", f"--port={port}", "--data", str(tmp_path / "desk"))
+    assert code == 1 and "no port" in err
 
 
 def test_check_sees_that_the_master_key_is_another_one(heliograph: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

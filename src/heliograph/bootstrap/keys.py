@@ -53,7 +53,7 @@ def read_key_file(data: Path) -> bytes | None:
 
 def create_key_file(data: Path) -> bytes:
     """Make a key, durably, readable by this user alone. Raises FileExistsError where there is one."""
-    data.mkdir(parents=True, exist_ok=True)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     text = new_master_key()
     file = os.open(data / FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

@@ -8,6 +8,7 @@ import msgspec
 from heliograph.bootstrap.application import Application
 from heliograph.domain.decide import Refusal
 from heliograph.domain.delivery import State
+from heliograph.ports.provider import ProviderSpec
 from heliograph.services import configure, tokens
 from heliograph.services.context import Invalid, Missing
 from heliograph.services.decisions import decide_on
@@ -109,10 +110,22 @@ async def _add_channel(application: Application, wanted: AddChannel) -> Answer:
     spec = application.specs.get(wanted.provider)
     if spec is None:
         raise NotDone(f"There is no such provider. There are: {', '.join(sorted(application.specs))}.")
-    channel = await configure.create_channel(application.context, wanted.account, spec, name=wanted.name, config=wanted.config, actor=ACTOR)
+    try:
+        channel = await configure.create_channel(
+            application.context, wanted.account, spec, name=wanted.name, config=wanted.config, actor=ACTOR
+        )
+    except Invalid as invalid:
+        raise NotDone(f"{invalid} {_fields(spec)}") from invalid
     application.context.suspect(wanted.account, channel)
     hook = f"/hooks/{wanted.provider}/{channel}" if "webhook" in spec.capabilities else ""
     return {"channel": channel, "webhook": hook}
+
+
+def _fields(spec: ProviderSpec) -> str:
+    """What a channel of this kind is made from, as it is written on the command line."""
+    written = [(f"--secret {field.name}" if field.secret else f"--set {field.name}=…", field.required) for field in spec.fields]
+    needed = ", ".join(words for words, required in written if required)
+    return f"It needs {needed}; it can have {', '.join(words for words, required in written if not required)}."
 
 
 async def _issue_token(application: Application, wanted: IssueToken) -> Answer:
@@ -142,12 +155,17 @@ OPERATIONS: dict[type[msgspec.Struct], _Operation] = {
 BY_NAME: Mapping[str, type[msgspec.Struct]] = {kind.__name__: kind for kind in OPERATIONS}
 
 
+#: What a command lists.
+LISTED = ("account", "agent", "channel", "token")
+
+
 async def operate(application: Application, wanted: msgspec.Struct) -> Answer:
     """Carry it out here. Raises NotDone or Unavailable."""
     try:
         return await OPERATIONS[type(wanted)](application, wanted)
     except Missing as missing:
-        raise NotDone(f"There is no such {missing}.") from missing
+        found = f" See `heliograph {missing} list`." if str(missing) in LISTED else ""
+        raise NotDone(f"There is no such {missing}.{found}") from missing
     except Invalid as invalid:
         raise NotDone(str(invalid)) from invalid
 

@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 
 from heliograph.bootstrap.operations import AddChannel
 from heliograph.cli.looking import looking
-from heliograph.cli.options import HERE, OK, Fault, Place, print_json, say
+from heliograph.cli.options import HERE, OK, Fault, Place, again, print_json, say
 from heliograph.cli.writing import carry_out
 
 app = App(
@@ -26,8 +26,8 @@ def add(
     *,
     account: str,
     name: str = "",
-    set: tuple[str, ...] = (),
-    secret: tuple[str, ...] = (),
+    set: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    secret: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     json: Json = False,
     place: Place = HERE,
 ) -> int:
@@ -71,6 +71,7 @@ def add(
         say(f"Channel {made['channel']}.")
         if made["webhook"]:
             say(f"Its webhook, behind the address under which the internet reaches you: {made['webhook']}")
+        say(f"Is it well? heliograph check{again(place)}")
     return OK
 
 
@@ -80,7 +81,7 @@ def list_channels(*, account: str = "", json: Json = False, place: Place = HERE)
 
     For example: heliograph channel list --account acc_…
 
-    Exit codes: 0 · 1 a problem, which is told.
+    Exit codes: 0 shown · 1 a problem, which is told.
 
     Parameters
     ----------

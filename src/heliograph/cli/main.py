@@ -2,7 +2,7 @@
 
 import sys
 
-from cyclopts import App, CycloptsError, Group
+from cyclopts import App, CycloptsError, Group, Parameter
 from rich.markup import escape
 
 from heliograph.bootstrap.keys import BadKey
@@ -26,6 +26,8 @@ Try it: [bold]heliograph up[/] starts a demonstration and prints one address.
 
 Exit codes: 0 done · 1 a problem, which is told · 2 the command was not understood.""",
     help_format="rich",
+    # A default that is worth reading stands in the help's own words.
+    default_parameter=Parameter(show_default=False),
     result_action="return_value",
 )
 # By name: a command that only looks must not wait for the web server's imports.

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ WHERE = Group("Where things are", sort_key=90)
 class Place:
     """Options of every command that touches an installation."""
 
-    data: Annotated[Path | None, Parameter(help="Folder of the store, the files and the master key. [default: ./heliograph-data]")] = None
+    data: Annotated[Path | None, Parameter(help="Folder of the store, the files and the master key. Default: ./heliograph-data")] = None
     config: Annotated[Path | None, Parameter(help="TOML file with settings; variables HELIOGRAPH_… win over it.")] = None
 
 
@@ -54,6 +55,12 @@ def settings_of(place: Place, **changes: Any) -> Settings:
     if place.data is not None:
         given["data"] = str(place.data)
     return msgspec.structs.replace(settings, **given)
+
+
+def again(place: Place) -> str:
+    """The same place, as it is written on the next command line."""
+    given = (("--data", place.data), ("--config", place.config))
+    return "".join(f" {option} {shlex.quote(str(path))}" for option, path in given if path is not None)
 
 
 def release_of(settings: Settings) -> str:

@@ -5,16 +5,17 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from heliograph.bootstrap.operations import CreateAccount, CreateAgent
-from heliograph.cli.options import HERE, OK, Place, print_json, say
+from heliograph.cli.looking import looking
+from heliograph.cli.options import HERE, OK, Place, again, print_json, say
 from heliograph.cli.writing import carry_out
 
 account = App(
     name="account",
-    help="Create an account: an organisation that everything else belongs to.",
+    help="Create and list accounts: organisations that everything else belongs to.",
     help_format="rich",
     result_action="return_value",
 )
-agent = App(name="agent", help="Create an agent, who answers tickets.", help_format="rich", result_action="return_value")
+agent = App(name="agent", help="Create and list agents, who answer tickets.", help_format="rich", result_action="return_value")
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")]
 
 
@@ -33,16 +34,33 @@ def create_account(name: str, *, admin: str, locale: str = "en", json: Json = Fa
     admin
         Name of its first admin.
     locale
-        Language of its agents.
+        Language of its agents. Default: en
     """
     made = carry_out(place, CreateAccount(name, admin, locale), create=True)
     if json:
         print_json(made)
     else:
+        whose = f"--account {made['account']} --agent {made['agent']}"
         say(
             f"Account {made['account']}, admin {made['agent']}.",
-            f"Log in with a token: heliograph token issue --account {made['account']} --agent {made['agent']} --scopes admin",
+            f"Sign in with a token: heliograph token issue {whose} --scopes admin{again(place)}",
         )
+    return OK
+
+
+@account.command(name="list")
+def list_accounts(*, json: Json = False, place: Place = HERE) -> int:
+    """List accounts.
+
+    For example: heliograph account list --data ./desk
+
+    Exit codes: 0 shown · 1 a problem, which is told.
+    """
+    found = looking(place, lambda application: application.context.store.accounts())
+    if json:
+        print_json({"accounts": [{"id": a.id, "name": a.name} for a in found]})
+    else:
+        say(*(f"{a.id}  {a.name}" for a in found) if found else ("There are none.",))
     return OK
 
 
@@ -61,8 +79,35 @@ def create_agent(name: str, *, account: str, role: str = "agent", json: Json = F
     account
         Id of the account.
     role
-        agent or admin.
+        agent or admin. Default: agent
     """
     made = carry_out(place, CreateAgent(account, name, role))
-    print_json(made) if json else say(f"Agent {made['agent']}.")
+    if json:
+        print_json(made)
+    else:
+        say(
+            f"Agent {made['agent']}.",
+            f"Sign in with a token: heliograph token issue --account {account} --agent {made['agent']}{again(place)}",
+        )
+    return OK
+
+
+@agent.command(name="list")
+def list_agents(*, account: str, json: Json = False, place: Place = HERE) -> int:
+    """List an account's agents and admins.
+
+    For example: heliograph agent list --account acc_…
+
+    Exit codes: 0 shown · 1 a problem, which is told.
+
+    Parameters
+    ----------
+    account
+        Id of the account.
+    """
+    found = looking(place, lambda application: application.context.store.agents(account))
+    if json:
+        print_json({"agents": [{"id": a.id, "role": a.role, "name": a.name} for a in found]})
+    else:
+        say(*(f"{a.id}  {a.role:5}  {a.name}" for a in found) if found else ("There are none.",))
     return OK

@@ -15,7 +15,7 @@ from heliograph.cli.writing import carry_out
 def resend(
     *deliveries: str,
     channel: Annotated[str, Parameter(help="Instead of ids: all of this channel that are in --state.")] = "",
-    state: Annotated[str, Parameter(help="failed, asking or cancelled.")] = "failed",
+    state: Annotated[str, Parameter(help="failed, asking or cancelled. Default: failed")] = "failed",
     yes: Annotated[bool, Parameter(negative="", help="Do not ask.")] = False,
     json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
     place: Place = HERE,

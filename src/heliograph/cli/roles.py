@@ -20,8 +20,8 @@ async def _desk(_: Process) -> tuple[Pages, Callable[[], Awaitable[None]]]:
 
 def serve(
     *,
-    host: Annotated[str | None, Parameter(help="Address to listen on. [default: 127.0.0.1]")] = None,
-    port: Annotated[int | None, Parameter(help="Port; 0 takes a free one. [default: 8420]")] = None,
+    host: Annotated[str | None, Parameter(help="Address to listen on. Default: 127.0.0.1")] = None,
+    port: Annotated[int | None, Parameter(help="Port; 0 takes a free one. Default: 8420")] = None,
     place: Place = HERE,
 ) -> int:
     """See texts.SERVE."""

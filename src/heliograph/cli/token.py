@@ -31,7 +31,7 @@ def issue(*, account: str, agent: str, name: str = "", scopes: str = "write", js
     name
         What it is for, so that it can be told from others.
     scopes
-        read, write or admin; each includes those before it.
+        read, write or admin; each includes those before it. Default: write
     """
     made = carry_out(place, IssueToken(account, agent, name or "command line", scopes))
     print_json(made) if json else say(str(made["text"]))
@@ -44,7 +44,7 @@ def list_tokens(*, account: str, json: Json = False, place: Place = HERE) -> int
 
     For example: heliograph token list --account acc_…
 
-    Exit codes: 0 · 1 a problem, which is told.
+    Exit codes: 0 shown · 1 a problem, which is told.
 
     Parameters
     ----------

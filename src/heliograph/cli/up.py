@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from heliograph.bootstrap.demo import demo_config, discard, start_demo
 from heliograph.bootstrap.settings import DEFAULT_DATA, Settings
 from heliograph.cli.assembly import Pages, Process, Roles
-from heliograph.cli.options import HERE, USAGE, Fault, Place, config_of, out, release_of, say, settings_of
+from heliograph.cli.options import HERE, USAGE, Fault, Place, again, config_of, out, release_of, say, settings_of
 from heliograph.cli.pages import demonstration_pages, desk_pages
 from heliograph.cli.running import listen, run
 
@@ -18,8 +18,8 @@ from heliograph.cli.running import listen, run
 def up(
     *,
     demo: Annotated[bool, Parameter(negative="", help="Start the demonstration even where there is a data folder.")] = False,
-    host: Annotated[str | None, Parameter(help="Address to listen on. [default: 127.0.0.1]")] = None,
-    port: Annotated[int | None, Parameter(help="Port; 0 takes a free one. [default: 8420]")] = None,
+    host: Annotated[str | None, Parameter(help="Address to listen on. Default: 127.0.0.1")] = None,
+    port: Annotated[int | None, Parameter(help="Port; 0 takes a free one. Default: 8420")] = None,
     browser: Annotated[bool, Parameter(help="Open a browser (only from a terminal).")] = True,
     place: Place = HERE,
 ) -> int:
@@ -30,10 +30,10 @@ def up(
         raise Fault("A demonstration keeps nothing: leave --data away, or leave --demo away.", code=USAGE)
     if demo or not real:
         return _demonstrate(settings, port, open_browser=browser)
-    return _run(settings, port)
+    return _run(settings, port, place)
 
 
-def _run(settings: Settings, port: int | None) -> int:
+def _run(settings: Settings, port: int | None, place: Place) -> int:
     config = config_of(settings, create_key=True)
     listening, url = listen(settings, port=port, fallback=False)
     roles = Roles(listening, work=True, concurrency=settings.concurrency, lease=settings.lease_seconds)
@@ -42,7 +42,11 @@ def _run(settings: Settings, port: int | None) -> int:
         return desk_pages(), _nothing
 
     def announce(_: Process) -> None:
-        say(f"Heliograph is ready: {url}", f"Its data: {config.data.resolve()}", "New here? heliograph account create --help")
+        say(
+            f"Heliograph is ready: {url}",
+            f"Its data: {config.data.resolve()}",
+            f'New here? heliograph account create "Your organisation" --admin "Your name"{again(place)}',
+        )
 
     return run(config, roles, settings, announce=announce, prepare=prepare)
 
