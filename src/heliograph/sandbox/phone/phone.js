@@ -241,7 +241,7 @@ function drawBar(phones) {
   $("avatar").textContent = [...desk][0];
   subtitle.classList.toggle("typing", Boolean(shown && shown.typing));
   const channel = { whatsapp: "WhatsApp", web: "Web" }[shown && shown.channel] || (shown && shown.channel) || "";
-  const line = service === "telegram" ? "Telegram bot" : `${channel} through Sunshine`;
+  const line = service === "telegram" ? "Telegram" : channel;
   subtitle.textContent = !shown ? "nobody here yet" : shown.typing ? "typing …" : shown.blocked ? "blocked" : `${shown.name}'s phone · ${line}`;
   $("block").textContent = shown && shown.blocked ? "Unblock this desk" : "Block this desk";
   const mine = phones.filter((p) => p.service === service);

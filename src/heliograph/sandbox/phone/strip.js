@@ -7,7 +7,7 @@ const $ = (id) => document.getElementById(id);
 const GROUPS = [
   ["It is refused, and says so", [
     ["Too many requests", "429, without a time to come back", { mode: "rate_limited" }],
-    ["Too many requests, wait 10 s", "429 with Retry-After", { mode: "rate_limited", retry_after: 10 }],
+    ["Too many requests, wait 10\u00a0s", "429 with Retry-After", { mode: "rate_limited", retry_after: 10 }],
     ["Sending not permitted", "403 on sending; the key itself works", { mode: "not_permitted" }],
     ["Server error", "500, and nothing was taken", { mode: "error_not_taken", operation: "send" }],
   ]],
