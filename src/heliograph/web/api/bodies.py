@@ -10,6 +10,8 @@ from heliograph.web.problems import Refused
 #: Deeper structures are nobody's honest request.
 DEPTH = 40
 INT = 2**63
+#: The way to a value: that of what holds it, and the key or number there. Only a refusal spells it out: keys may be long and many.
+Place = tuple[()] | tuple["Place", str | int]
 
 
 async def readable(request: Request[Any, Any, Any]) -> None:
@@ -27,7 +29,7 @@ async def readable(request: Request[Any, Any, Any]) -> None:
         raise Refused(400, "The JSON is nested too deeply.") from deep
     except ValueError as wrong:
         raise Refused(400, f"The body is not JSON in UTF-8: {_why(wrong)}.") from wrong
-    _walk(value, "", 0)
+    _walk(value, (), 0)
 
 
 def _why(wrong: ValueError) -> str:
@@ -37,7 +39,7 @@ def _why(wrong: ValueError) -> str:
     return text[:1].lower() + text[1:] if text.isascii() and len(text) < 200 else "malformed"
 
 
-def _walk(value: Any, place: str, depth: int) -> None:
+def _walk(value: Any, place: Place, depth: int) -> None:
     match value:
         case _ if depth > DEPTH:
             raise Refused(400, "The JSON is nested too deeply.")
@@ -47,14 +49,19 @@ def _walk(value: Any, place: str, depth: int) -> None:
             _refuse(place, "is a number beyond 64 bits")
         case list():
             for index, item in enumerate(value):
-                _walk(item, f"{place}[{index}]", depth + 1)
+                _walk(item, (place, index), depth + 1)
         case dict():
             for key, item in value.items():
                 _walk(key, place, depth + 1)
-                _walk(item, f"{place}.{key}" if place else key, depth + 1)
+                _walk(item, (place, key), depth + 1)
         case _:
             pass
 
 
-def _refuse(place: str, what: str) -> None:
-    raise Refused(400, "Change the fields that are named in errors.", errors=[(place[:200] or "body", what)])
+def _refuse(place: Place, what: str) -> None:
+    steps = []
+    while place:
+        place, step = place
+        steps.append(f"[{step}]" if isinstance(step, int) else f".{step[:200]}")
+    name = "".join(reversed(steps)).removeprefix(".")
+    raise Refused(400, "Change the fields that are named in errors.", errors=[(name[:200] or "body", what)])
