@@ -42,7 +42,8 @@ async def sign_out(request: Asked) -> Response[str]:
 
 def _inside(address: str) -> str:
     """The address if it is one of the desk's, so that no link leads through the sign-in to somewhere else."""
-    return address if address.startswith("/desk") and not any(c in address for c in "\\\r\n") and "//" not in address else "/desk"
+    fits = address.startswith("/desk") and address.isascii() and address.isprintable() and "\\" not in address and "//" not in address
+    return address if fits else "/desk"
 
 
 SIGNING = [sign_in_page, sign_in, sign_out]
