@@ -11,6 +11,10 @@ IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 #: IPv6 prefix under which NAT64 gateways hide IPv4 addresses (RFC 6052).
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
+#: What `is_global` of some Python versions lets pass: IPv4-compatible, NAT64 for local use (RFC 8215), site-local and segment
+#: routing addresses, and the block for protocol assignments (RFC 6890).
+OFF_LIMITS = tuple(map(ipaddress.ip_network, ("::/96", "64:ff9b:1::/48", "fec0::/10", "5f00::/16", "192.0.0.0/24")))
+
 
 def _embedded(address: IPAddress) -> IPAddress:
     """The IPv4 address that an IPv6 one is a wrapping of, else the address itself."""
@@ -30,6 +34,8 @@ def is_public(host: str) -> bool:
     try:
         address = _embedded(ipaddress.ip_address(host.partition("%")[0]))
     except ValueError:
+        return False
+    if any(address.version == network.version and address in network for network in OFF_LIMITS):
         return False
     return address.is_global and not address.is_multicast
 
