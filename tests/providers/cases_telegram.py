@@ -77,6 +77,7 @@ CASE = Case(
         error(409, "Conflict: terminated by other getUpdates request", Refused, Reason.NOT_PERMITTED),
         error(413, "Request Entity Too Large", Refused, Reason.TOO_LARGE),
         error(429, "Too Many Requests: retry after 5", Deferred, Reason.RATE_LIMITED, parameters={"retry_after": 5}, after=5.0),
+        error(429, "Too Many Requests", Deferred, Reason.RATE_LIMITED, parameters={"retry_after": 1e300}, after=86_400.0),
         error(500, "Internal Server Error", Unknown, Reason.PROVIDER_DOWN),
         error(
             400,

@@ -10,6 +10,9 @@ from heliograph.ports.provider import Accepted, Deferred, Inconclusive, Invalid,
 #: Answers that mean "your credentials, or what they may do", never the message.
 CREDENTIAL_REASONS = frozenset({Reason.BAD_CREDENTIALS, Reason.WRONG_IDENTITY, Reason.NOT_PERMITTED})
 
+#: Seconds for which a provider may make us wait; what asks for more is nonsense, or hostile.
+LONGEST_WAIT = 86_400.0
+
 
 def not_sent(error: NotSent) -> Deferred:
     """The provider certainly has nothing of it. A refused connection is the provider's doing, the rest the network's."""
@@ -35,7 +38,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
             seconds = (parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("date", ""))).total_seconds()
         except (ValueError, TypeError, IndexError):
             return None
-    return seconds if 0 <= seconds <= 86_400 else None
+    return seconds if 0 <= seconds <= LONGEST_WAIT else None
 
 
 def definite(result: SendResult) -> SendResult:

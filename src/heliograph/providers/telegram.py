@@ -291,7 +291,7 @@ def _answer(response: HttpResponse) -> Ok | SendResult:
         return Deferred(Reason.MOVED, 0.0, code, description, readdress=moved)
     if number == 429:
         after = wire.number(parameters.get("retry_after"))
-        after = certainty.retry_after(response.headers) if after is None else max(after, 0.0)
+        after = certainty.retry_after(response.headers) if after is None else min(max(after, 0.0), certainty.LONGEST_WAIT)
         return Deferred(Reason.RATE_LIMITED, after, code, description)
     if number >= 500:
         return Unknown(Reason.PROVIDER_DOWN, code, description)
