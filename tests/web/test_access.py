@@ -124,7 +124,9 @@ NO_TOKENS = (
 
 async def test_what_is_no_token_is_nobody(here: House) -> None:
     for header in NO_TOKENS:
-        assert (await here.send("GET", f"{API}/me", by="", authorization=header)).code == 401, header[:30]
+        answer = await here.send("GET", f"{API}/me", by="", authorization=header)
+        assert answer.code == 401, header[:30]
+        assert "unknown, expired or revoked" in answer.json()["detail"]
 
 
 async def test_a_token_lives_until_it_is_revoked_or_expires(here: House) -> None:

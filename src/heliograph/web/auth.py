@@ -22,6 +22,8 @@ NOWHERE = "There is no such thing here. Check the address and the id."
 #: Of a route of ours this is a mistake, which the tests find; the framework adds routes of its own, too.
 NO_POLICY = "There is no such thing here, or no policy names it. Check the address."
 FOREIGN = "A page of another site asked for this change. Programs send Authorization: Bearer instead of a cookie."
+NOBODY = "Send an API token: Authorization: Bearer hgt_…"
+VOID = "This API token is unknown, expired or revoked. Send a good one: Authorization: Bearer hgt_… (`heliograph token issue` makes one)."
 CHALLENGE = {"www-authenticate": 'Bearer realm="heliograph"'}
 
 
@@ -59,7 +61,7 @@ def current(request: Connection) -> Actor:
     """Who asks. Raises Refused (401) where nobody is known."""
     actor = request.scope["state"].get("actor")
     if not isinstance(actor, Actor):
-        raise Refused(401, "Send an API token: Authorization: Bearer hgt_…", headers=CHALLENGE)
+        raise Refused(401, VOID if request.headers.get("authorization") else NOBODY, headers=CHALLENGE)
     return actor
 
 
