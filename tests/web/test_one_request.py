@@ -1,11 +1,18 @@
 """One request must not keep everybody else waiting."""
 
 import time
+from pathlib import Path
 
 import pytest
+from litestar.testing import AsyncTestClient
 
+from heliograph.bootstrap.application import Config, build
+from heliograph.bootstrap.metrics import Metrics
 from heliograph.web.api.bodies import _walk
+from heliograph.web.app import create_app
 from heliograph.web.problems import Refused
+from heliograph.web.vitals import Vitals
+from heliograph.web.workspace.routes import routes
 from heliograph.web.workspace.signin import _inside
 
 
@@ -28,3 +35,13 @@ def test_a_refusal_still_names_the_place() -> None:
 def test_after_signing_in_nobody_is_sent_where_no_header_can_lead(address: str) -> None:
     assert _inside(address) == "/desk"
     assert _inside("/desk/tickets/tkt_1?show=open") == "/desk/tickets/tkt_1?show=open"
+
+
+async def test_a_form_of_a_million_fields_is_refused_unread(tmp_path: Path) -> None:
+    application = await build(Config(tmp_path, b"k" * 32, http_process=False))
+    app = create_app(application, vitals=Vitals(Metrics(application.context.clock.now)), extra=routes)
+    many = {"content-type": "application/x-www-form-urlencoded"}
+    async with AsyncTestClient(app) as client:
+        assert (await client.post("/desk/sign-in", content=b"token=x&next=%2Fdesk", headers=many)).status_code == 422
+        assert (await client.post("/desk/sign-in", content=b"a&" * 500_000, headers=many)).status_code == 413
+    await application.close()

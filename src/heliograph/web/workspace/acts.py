@@ -17,7 +17,7 @@ from heliograph.services.context import Context, Invalid, Missing
 from heliograph.services.decisions import decide_on
 from heliograph.web.auth import Actor, current
 from heliograph.web.policy import Need
-from heliograph.web.workspace.asking import Asked, running
+from heliograph.web.workspace.asking import Asked, form_of, running
 from heliograph.web.workspace.render import HEADERS
 from heliograph.web.workspace.replies import APPLIES
 
@@ -38,7 +38,7 @@ def done(said: str) -> Response[str]:
 async def write_reply(request: Asked, ticket: FromPath[str]) -> Response[str]:
     """Save a reply or a note, once per key however often the form is sent."""
     actor, context = current(request), running(request).context
-    form = await request.form()
+    form = await form_of(request)
     key, text, public = str(form.get("key", "")), str(form.get("text", "")).strip(), form.get("public") != "no"
     if not KEY.match(key):
         raise Invalid("The form is out of date. Reload the page; the text is kept.")
@@ -98,7 +98,7 @@ async def _keep(context: Context, actor: Actor, uploads: Sequence[UploadFile], d
 async def decide(request: Asked, comment: FromPath[str]) -> Response[str]:
     """Carry out a decision on every part of a reply that it fits."""
     actor, context = current(request), running(request).context
-    decision = str((await request.form()).get("decision", ""))
+    decision = str((await form_of(request)).get("decision", ""))
     if decision not in APPLIES:
         raise Invalid("There is no such decision.")
     deliveries = await context.store.deliveries_of_comment(actor.account, comment)

@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import quote
 
 from litestar import Request, Response
+from litestar.datastructures import FormMultiDict
 
 from heliograph.bootstrap.application import Application
 from heliograph.services.context import Missing
@@ -13,6 +14,8 @@ from heliograph.web.workspace.render import HEADERS, page
 
 Asked = Request[Any, Any, Any]
 SIGN_IN = "/desk/sign-in"
+#: More than any form of ours has.
+FIELDS = 100
 
 
 def running(request: Asked) -> Application:
@@ -35,6 +38,13 @@ async def frame(request: Asked, **data: Any) -> dict[str, Any]:
         "signed_in": bool(actor.token),
         **data,
     }
+
+
+async def form_of(request: Asked) -> FormMultiDict:
+    """The form that was sent. Raises Refused (413): reading millions of fields would keep everybody else waiting."""
+    if request.content_type[0] != "multipart/form-data" and (await request.body()).count(b"&") > FIELDS:
+        raise Refused(413, "The form has more fields than any form here.")
+    return await request.form()
 
 
 def by_script(request: Asked) -> bool:

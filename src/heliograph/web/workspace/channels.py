@@ -16,7 +16,7 @@ from heliograph.services.context import Invalid, Missing
 from heliograph.web.auth import current
 from heliograph.web.policy import Need
 from heliograph.web.workspace.acts import done
-from heliograph.web.workspace.asking import Asked, frame, running
+from heliograph.web.workspace.asking import Asked, form_of, frame, running
 from heliograph.web.workspace.render import HEADERS, fragment, page
 from heliograph.web.workspace.standing import standings
 
@@ -49,7 +49,7 @@ async def _shown(request: Asked) -> dict[str, Any]:
 async def create(request: Asked) -> Response[str]:
     """Set one up, and probe it at once: a wrong secret is seen here and not at the first reply."""
     actor, application = current(request), running(request)
-    form = await request.form()
+    form = await form_of(request)
     spec = application.specs.get(str(form.get("provider", "")))
     if spec is None:
         raise Invalid("There is no such kind of channel.")
@@ -73,7 +73,7 @@ async def change(request: Asked, channel: FromPath[str]) -> Response[str]:
     row = await application.context.store.channel(actor.account, channel)
     if row is None:
         raise Missing("channel")
-    form = await request.form()
+    form = await form_of(request)
     config = {field: value for field, value in _config(application.specs[row.provider], form).items() if value}
     name = str(form.get("name", "")).strip()[:NAME_LIMIT]
     await configure.change_channel(application.context, actor.account, channel, config=config, actor=actor.actor, name=name)
@@ -84,7 +84,7 @@ async def change(request: Asked, channel: FromPath[str]) -> Response[str]:
 async def enabled(request: Asked, channel: FromPath[str]) -> Response[str]:
     """Switch sending on or off; what waits keeps its place."""
     actor, context = current(request), running(request).context
-    on = (await request.form()).get("enabled") == "yes"
+    on = (await form_of(request)).get("enabled") == "yes"
     await configure.change_channel(context, actor.account, channel, config={}, actor=actor.actor, enabled=on)
     return said("Replies go out again." if on else "Nothing is sent on this channel until it is switched on again; replies wait in order.")
 

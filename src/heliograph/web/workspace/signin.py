@@ -7,7 +7,7 @@ from litestar.params import FromQuery
 from heliograph.services import tokens
 from heliograph.web.auth import COOKIE, found
 from heliograph.web.policy import Need
-from heliograph.web.workspace.asking import SIGN_IN, Asked, running
+from heliograph.web.workspace.asking import SIGN_IN, Asked, form_of, running
 from heliograph.web.workspace.render import HEADERS, page
 
 WRONG = "This token is not known here. Tokens begin with hgt_; an expired or revoked one does not open the desk."
@@ -24,7 +24,7 @@ async def sign_in_page(request: Asked, next: FromQuery[str] = "/desk") -> Respon
 @post(SIGN_IN, opt={"need": Need.OPEN})
 async def sign_in(request: Asked) -> Response[str]:
     """Keep a token that is good."""
-    form = await request.form()
+    form = await form_of(request)
     text, there = str(form.get("token", "")).strip(), _inside(str(form.get("next", "")))
     if await tokens.authenticate(running(request).context, text) is None:
         return page("sign_in.html", {"wrong": WRONG, "next": there}, code=422)
