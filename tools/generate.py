@@ -72,9 +72,9 @@ def _edges() -> Iterator[str]:
         if end == "{rank}" and start in TAKEN:
             continue
         grouped.setdefault((start, "accepted" if end == "{rank}" else end), []).append(event.kind)
-    for (start, end), kinds in grouped.items():
-        if start != end:
-            yield f"    {start} --> {end}: {', '.join(kinds)}"
+    for (before, after), kinds in grouped.items():
+        if before != after:
+            yield f"    {before} --> {after}: {', '.join(kinds)}"
     yield "    accepted --> delivered: receipt_received"
     yield "    accepted --> read: receipt_received"
     yield "    delivered --> read: receipt_received"
