@@ -21,6 +21,8 @@ from heliograph.worker.worker import Worker
 
 MASTER_KEY = bytes(range(32))
 LEASE = 60.0
+#: Lanes in hand for each call that may be open: the others wait for the disk before or after their call.
+LANES_PER_CALL = 3
 #: Acts that are under way at once while replies are accepted.
 ACCEPTING = 256
 
@@ -64,7 +66,8 @@ async def running(job: Job, *, database: str = "", work: bool = True) -> AsyncIt
         connections=job.concurrency,
     )
     application = await build(config)
-    worker = Worker(application.context, application.holds, name=worker_name(), concurrency=job.concurrency, lease=LEASE)
+    lanes = LANES_PER_CALL * job.concurrency
+    worker = Worker(application.context, application.holds, name=worker_name(), concurrency=lanes, lease=LEASE)
     bench = Bench(application, worker)
     if work:
         worker.start()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from heliograph.bootstrap.live import Live
-from heliograph.bootstrap.system import SystemClock, SystemRng
+from heliograph.bootstrap.system import SystemClock, SystemRng, calm_collector
 from heliograph.domain.ids import id_value, make_id
 from heliograph.ports.provider import Provider, ProviderSpec
 from heliograph.ports.runtime import Failpoint, Files, Observe
@@ -80,6 +80,7 @@ def _unobserved(name: str, fields: Mapping[str, str | int | float]) -> None:
 
 async def build(config: Config, *, observe: Observe = _unobserved, failpoint: Failpoint = _no_failpoint) -> Application:
     """Open the store, migrate it, and put everything together. Raises Unavailable, MigrationError or ValueError (master key)."""
+    calm_collector()
     clock, rng = SystemClock(), SystemRng()
     store = await _open_store(config, clock.now(), make_id("ins", id_value(clock.now(), rng.bits())))
     return _assemble(config, store, clock, rng, observe, failpoint)

@@ -12,6 +12,7 @@ ContactId = NewType("ContactId", str)
 AgentId = NewType("AgentId", str)
 CredentialId = NewType("CredentialId", str)
 
+
 def id_value(now: int, entropy: int) -> int:
     """`now` (microseconds) keeps new rows together in the indexes, 40 bits of `entropy` keep them apart."""
     return ((now // 1000) << 40) | (entropy & 0xFF_FFFF_FFFF)

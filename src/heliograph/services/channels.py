@@ -87,6 +87,10 @@ class Channels:
         self._known[(account, channel)] = connected
         return connected
 
+    async def known(self, account: str, channel: str) -> Connected | None:
+        """The channel as it was when last looked at: enough to render with, and no question to the store."""
+        return self._known.get((account, channel)) or await self.get(account, channel)
+
     def forget(self, account: str, channel: str) -> None:
         """Configuration changed: build it anew next time."""
         self._known.pop((account, channel), None)

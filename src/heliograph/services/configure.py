@@ -56,6 +56,15 @@ def check_config(spec: ProviderSpec, config: Mapping[str, str]) -> tuple[dict[st
     return plain, secret
 
 
+def _stay_at_home(spec: ProviderSpec, plain: Mapping[str, str], secret: Mapping[str, str], config: Mapping[str, str]) -> None:
+    """Who changes the address must know the secrets that will be sent there: otherwise they could be read at an address of one's own."""
+    default = next((field.default for field in spec.fields if field.name == "base_url"), "")
+    before, after = (values.get("base_url") or default for values in (plain, {**plain, **config}))
+    absent = [field.label for field in spec.fields if field.secret and field.name in secret and not config.get(field.name)]
+    if before != after and absent:
+        raise Invalid(f"Another address gets none of the kept secrets: enter {', '.join(absent)} with it.")
+
+
 async def create_channel(
     context: Context, account: str, spec: ProviderSpec, *, name: str, config: Mapping[str, str], actor: str, id: str = ""
 ) -> str:
@@ -91,7 +100,9 @@ async def change_channel(
         raise Missing("channel")
     channel, credential = connected.channel, connected.credential
     old_secret = context.channels.vault.open(credential.sealed, place=place(account, credential.id))
-    merged = {**msgspec.json.decode(channel.config), **old_secret, **config}
+    old_plain: dict[str, str] = msgspec.json.decode(channel.config)
+    _stay_at_home(connected.spec, old_plain, old_secret, config)
+    merged = {**old_plain, **old_secret, **config}
     plain, secret = check_config(connected.spec, merged)
     changes = Changes(account, context.clock.now(), actor)
     if secret != old_secret:

@@ -63,7 +63,7 @@ async def reply(
 
 
 async def _queue(context: Context, changes: Changes, ticket: rows.Ticket, comment: str, contents: Sequence[Content]) -> list[str]:
-    connected = await context.channels.get(ticket.account, ticket.channel)
+    connected = await context.channels.known(ticket.account, ticket.channel)
     if connected is None:
         raise Missing("channel")
     try:

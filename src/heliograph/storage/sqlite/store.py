@@ -41,7 +41,7 @@ class SqliteStore(Reads):
         self._sql = {name: query.sql for name, query in queries.items()}
         self._transaction = Transaction(connection, queries, release)
         self._claiming = Claiming(self._transaction)
-        self._writer = Writer(connection, self._transaction, threaded=threaded)
+        self._writer = Writer(connection, self._transaction, log=Path(connection.filename_wal) if threaded else None)
         #: Called on the loop after a commit that touched lanes.
         self.on_touched: Callable[[], None] | None = None
         #: Called on the loop after each act, with the act: what pages that are open may want to know.
@@ -119,7 +119,7 @@ def open_sqlite(path: Path, *, now: int, new_id: str, release: str, threaded: bo
     lock = _take_writer_role(path)
     try:
         connection = apsw.Connection(str(path))
-        _configure(connection, durable=durable)
+        _configure(connection, synchronous="OFF" if not durable else "NORMAL" if threaded else "FULL")
         migrate(connection, now=now)
         connection.execute(
             "INSERT INTO installation (id, created_at) SELECT ?, ? WHERE NOT EXISTS (SELECT 1 FROM installation)", (new_id, now)
@@ -151,15 +151,14 @@ def _take_writer_role(path: Path) -> int:
     return lock
 
 
-def _configure(connection: apsw.Connection, *, durable: bool) -> None:
+def _configure(connection: apsw.Connection, *, synchronous: str) -> None:
     connection.set_busy_timeout(5000)
     _keep_plans(connection)
     connection.execute("PRAGMA journal_mode = WAL")
-    # In WAL mode NORMAL loses committed transactions on power loss.
-    connection.execute("PRAGMA synchronous = FULL" if durable else "PRAGMA synchronous = OFF")
+    # In WAL mode NORMAL loses committed transactions on power loss, unless somebody syncs the log: the writer does.
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA cache_size = -65536")
-    connection.execute("PRAGMA wal_autocheckpoint = 4000")
     connection.execute("PRAGMA temp_store = MEMORY")
 
 

@@ -1,41 +1,75 @@
-"""Group commit: statements run on the loop, the commit that waits for the disk runs in a thread, and everyone shares it."""
+"""Group commit: statements run on the loop, the wait for the disk in a thread, and everyone who waits shares it."""
 
 import asyncio
+import os
+import sys
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import apsw
 
 from heliograph.ports.store import Conflict, Duplicate, Unavailable
 from heliograph.storage.sqlite.transaction import Transaction
 
+if sys.platform == "darwin":
+    import fcntl
+
 Job = Callable[[Transaction], Any]
 #: Acts that share one commit at most; bounds how long the first of them waits for the last.
 BATCH = 512
+#: Pages in the write-ahead log above which it is copied into the database file, 4 KB each.
+CHECKPOINT = 4000
 TAKEN_ALREADY = frozenset({apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY, apsw.SQLITE_CONSTRAINT_ROWID})
+
+
+class Outcome(NamedTuple):
+    """What somebody is waiting for, and what it will be."""
+
+    future: asyncio.Future[Any]
+    result: Any
+    error: BaseException | None
+
+    def tell(self) -> None:
+        """Let the one who waits go on."""
+        if self.future.done():
+            return
+        if self.error is None:
+            self.future.set_result(self.result)
+        else:
+            self.future.set_exception(self.error)
 
 
 class Writer:
     """The only connection that writes.
 
-    Statements take microseconds and would only fight over the interpreter lock in a thread of their own; the commit waits for
-    the disk and releases the lock. Where `threaded` is false the commit runs on the loop too, which a simulation needs.
+    Statements take microseconds and would only fight over the interpreter lock in a thread of their own. The commit does not wait
+    for the disk (synchronous=NORMAL); a thread then syncs the log, and only after that is anybody told. So the statements of one
+    batch run while the disk is busy with the one before, and a power cut loses nothing that was told, as with synchronous=FULL.
+    Where `log` is None, commits are SQLite's own and nothing runs in a thread, which a simulation needs.
     """
 
-    def __init__(self, connection: apsw.Connection, transaction: Transaction, *, threaded: bool) -> None:
+    def __init__(self, connection: apsw.Connection, transaction: Transaction, *, log: Path | None) -> None:
         self._connection = connection
         self._transaction = transaction
         self._waiting: deque[tuple[Job, asyncio.Future[Any]]] = deque()
+        self._committed: list[Outcome] = []
         self._task: asyncio.Task[None] | None = None
-        self._thread = ThreadPoolExecutor(1, "heliograph-commit") if threaded else None
-        self._closed = False
+        self._sync: asyncio.Task[None] | None = None
+        self._log = log
+        self._descriptor: int | None = None
+        self._pages = 0
+        self._thread = ThreadPoolExecutor(1, "heliograph-sync")
+        self._closed = ""
+        if log is not None:
+            connection.set_wal_hook(self._logged)
 
     async def do(self, job: Job) -> Any:
         """Run `job` in a transaction and return its result once it is on disk. Raises what it raises, or Unavailable."""
         if self._closed:
-            raise Unavailable("the store is closed")
+            raise Unavailable(self._closed)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         self._waiting.append((job, future))
@@ -47,53 +81,82 @@ class Writer:
         try:
             while self._waiting:
                 batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH))]
-                await self._write(batch)
+                outcomes = self._write(batch)
+                if self._log is None:
+                    for outcome in outcomes:
+                        outcome.tell()
+                    continue
+                self._committed += outcomes
+                if self._sync is not None:
+                    await self._sync
+                if self._pages > CHECKPOINT:
+                    await self._checkpoint()
+                self._sync = asyncio.create_task(self._synchronise())
         finally:
             self._task = None
 
-    async def _write(self, batch: list[tuple[Job, asyncio.Future[Any]]]) -> None:
-        results: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
+    def _write(self, batch: list[tuple[Job, asyncio.Future[Any]]]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             for job, future in batch:
                 try:
-                    results.append((future, job(self._transaction), None))
+                    outcomes.append(Outcome(future, job(self._transaction), None))
                 except (Conflict, Duplicate) as refused:
-                    results.append((future, None, refused))
-            await self._commit()
+                    outcomes.append(Outcome(future, None, refused))
+            self._connection.execute("COMMIT")
         except Exception as broken:
-            self._rollback()
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
             if len(batch) > 1:
                 # One act spoils a shared transaction: each is written by itself, so that only the culprit fails.
-                for one in batch:
-                    await self._write([one])
-                return
-            results = [(batch[0][1], None, _as_store_error(broken))]
-        for future, result, error in results:
-            if future.done():
-                continue
-            if error is None:
-                future.set_result(result)
-            else:
-                future.set_exception(error)
+                return [outcome for one in batch for outcome in self._write([one])]
+            return [Outcome(batch[0][1], None, _as_store_error(broken))]
+        return outcomes
 
-    async def _commit(self) -> None:
-        if self._thread is None:
-            self._connection.execute("COMMIT")
+    async def _synchronise(self) -> None:
+        """Sync what was committed so far, then tell those who wait for it."""
+        outcomes, self._committed = self._committed, []
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._sync_log)
+        except OSError as broken:
+            # After a failed sync the kernel may have dropped what was not written: nothing that follows could be promised.
+            self._closed = "the disk failed; restart once it is well"
+            outcomes = [Outcome(outcome.future, None, Unavailable(type(broken).__name__)) for outcome in outcomes]
+        for outcome in outcomes:
+            outcome.tell()
+
+    def _sync_log(self) -> None:
+        if self._descriptor is None:
+            self._descriptor = os.open(str(self._log), os.O_RDONLY)
+        if sys.platform == "darwin":
+            fcntl.fcntl(self._descriptor, fcntl.F_FULLFSYNC)
         else:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.execute, "COMMIT")
+            os.fdatasync(self._descriptor)
 
-    def _rollback(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+    async def _checkpoint(self) -> None:
+        """Between two batches, so that nothing is added to the log and it can begin anew."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._copy_log)
+
+    def _copy_log(self) -> None:
+        # Read to its end: an unfinished statement would keep the log from beginning anew.
+        self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        self._pages = 0
+
+    def _logged(self, connection: apsw.Connection, database: str, pages: int) -> int:
+        self._pages = pages
+        return apsw.SQLITE_OK
 
     async def close(self) -> None:
         """Write what was accepted, then refuse."""
-        self._closed = True
-        if self._task is not None:
+        self._closed = self._closed or "the store is closed"
+        while self._task is not None:
             await self._task
-        if self._thread is not None:
-            self._thread.shutdown()
+        if self._sync is not None:
+            await self._sync
+        self._thread.shutdown()
+        if self._descriptor is not None:
+            os.close(self._descriptor)
 
 
 def _as_store_error(error: BaseException) -> BaseException:
