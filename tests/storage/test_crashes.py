@@ -148,3 +148,11 @@ async def test_a_file_can_be_opened_after_its_writer_was_killed_while_migrating(
     died = subprocess.run([sys.executable, "-c", code, str(engine.path)], check=False)
     assert died.returncode == -signal.SIGKILL
     await (await engine.open()).close()
+
+
+async def test_nobody_else_on_the_machine_may_read_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "heliograph.db"
+    store = open_sqlite(path, now=1, new_id="ins_1", release="rel_1")
+    modes = {file.name: file.stat().st_mode & 0o077 for file in [path.parent, *path.parent.iterdir()]}
+    assert set(modes.values()) == {0}, modes
+    await store.close()

@@ -115,8 +115,10 @@ def open_sqlite(path: Path, *, now: int, new_id: str, release: str, threaded: bo
     `durable` False gives up safety against power loss; only for simulations. `new_id` names the installation if the file is new.
     Raises WriterElsewhere, MigrationError or Unavailable.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = _take_writer_role(path)
+    # Customers' texts are in it, and SQLite gives its log the same mode.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     try:
         connection = apsw.Connection(str(path))
         _configure(connection, synchronous="OFF" if not durable else "NORMAL" if threaded else "FULL")
