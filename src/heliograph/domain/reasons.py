@@ -133,12 +133,20 @@ REASONS: dict[Reason, ReasonRow] = {
         "The conversation has moved to a new address at the provider.",
         "Nothing: the reply follows it by itself.",
     ),
-    Reason.RATE_LIMITED: ReasonRow(Blame.NOBODY, Effect.WAIT, "The provider asked to slow down.", "Nothing to do: what waits goes out by itself."),
+    Reason.RATE_LIMITED: ReasonRow(
+        Blame.NOBODY, Effect.WAIT, "The provider asked to slow down.", "Nothing to do: what waits goes out by itself."
+    ),
     Reason.PROVIDER_DOWN: ReasonRow(
-        Blame.PROVIDER, Effect.WAIT, "The provider is out of order.", "Nothing to do: what waits goes out by itself when the provider is back."
+        Blame.PROVIDER,
+        Effect.WAIT,
+        "The provider is out of order.",
+        "Nothing to do: what waits goes out by itself when the provider is back.",
     ),
     Reason.NETWORK: ReasonRow(
-        Blame.PROVIDER, Effect.WAIT, "The provider cannot be reached.", "Nothing to do: what waits goes out by itself when the connection is back."
+        Blame.PROVIDER,
+        Effect.WAIT,
+        "The provider cannot be reached.",
+        "Nothing to do: what waits goes out by itself when the connection is back.",
     ),
     Reason.NO_ANSWER: ReasonRow(
         Blame.PROVIDER,
