@@ -4,7 +4,7 @@ import pytest
 
 from heliograph.domain import decide, delivery as deliveries, events as ev
 from heliograph.domain.delivery import Delivery, Question, State
-from heliograph.domain.outcomes import Absent, Accepted, DedupeClass, Deferred, Refused, Unknown
+from heliograph.domain.outcomes import Absent, Accepted, DedupeClass, Deferred, Inconclusive, Refused, Unknown
 from heliograph.domain.reasons import Reason
 
 HOUR = 3_600_000_000
@@ -110,3 +110,16 @@ def test_a_standing_decision_is_not_carried_out_for_ever() -> None:
         assert life.row.state is State.QUEUED
     life.attempt(Unknown(Reason.NO_ANSWER))
     assert (life.row.state, life.row.attempt) == (State.ASKING, decide.STANDING_RESENDS + 1)
+
+
+def test_looking_up_in_vain_becomes_rare_and_stays_lively() -> None:
+    row = deliveries.queued(account="a", id="d", ticket="t", comment="c", channel="h", lane="l", seq=1, event=ev.ReplyQueued(1, 1), now=0)
+    for event in (ev.AttemptStarted(1, "f"), ev.AttemptUnknown(1, Reason.NO_ANSWER, "", 0)):
+        row = deliveries.evolve(row, event, 0)
+    looks = now = 0
+    while now < 2 * HOUR:
+        [postponed] = decide.settle(row, Inconclusive(Reason.PROVIDER_DOWN), LISTED, now=now, jitter=0.5)
+        assert isinstance(postponed, ev.SettlePostponed)
+        assert postponed.settle_at - now <= 60_000_000
+        row, now, looks = deliveries.evolve(row, postponed, now), postponed.settle_at, looks + 1
+    assert looks < 150

@@ -157,9 +157,14 @@ def settle(delivery: Delivery, found: FindResult | None, policy: Policy, *, now:
             # The conversation is closed or gone: asking again will never tell, and the lane waits.
             return _unprovable(delivery, policy)
         case Inconclusive(reason):
-            return [ev.SettlePostponed(now + backoff(4, jitter), reason)]
+            return [ev.SettlePostponed(now + _patience(now - delivery.started_at, jitter), reason)]
         case _:
             assert_never(found)
+
+
+def _patience(since: int, jitter: float) -> int:
+    """Microseconds until the next look-up: the longer it has been in vain, the rarer, and never rarer than once a minute."""
+    return int(min(max(since / 4, 8 * SECOND), 60 * SECOND) * (0.75 + jitter / 4))
 
 
 def _again(delivery: Delivery, event: ev.SendAbsent | ev.RepeatAllowed) -> list[ev.Event]:
