@@ -22,7 +22,7 @@ from heliograph.worker.worker import Worker
 MASTER_KEY = bytes(range(32))
 LEASE = 60.0
 #: Lanes in hand for each call that may be open: the others wait for the disk before or after their call.
-LANES_PER_CALL = 3
+LANES_PER_CALL = 4
 #: Acts that are under way at once while replies are accepted.
 ACCEPTING = 256
 

@@ -76,7 +76,7 @@ class Desk:
     async def deliver(self) -> None:
         now = self.context.clock.now()
         mark = self.application.holds.mark()
-        delivering = Delivering(self.context, self.application.holds, worker="w")
+        delivering = Delivering(self.context, self.application.holds, worker="w", lease=60_000_000, goes_on=lambda: False)
         for claimed in await self.context.store.claim(worker="w", now=now, lease_until=now + 600_000_000, limit=9):
             await delivering.deliver(claimed, mark=mark)
 

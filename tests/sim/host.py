@@ -190,6 +190,13 @@ class HostStore:
         if self.on_committed is not None:
             self.on_committed(changes)
 
+    async def commit_and_claim(self, changes: Changes, *, worker: str, lease_until: int) -> Claimed | None:
+        store = self._host.sim.store
+        claimed: Claimed | None = await self._act(lambda: store.commit_and_claim(changes, worker=worker, lease_until=lease_until))
+        if self.on_committed is not None:
+            self.on_committed(changes)
+        return claimed
+
     async def claim(self, *, worker: str, now: int, lease_until: int, limit: int) -> list[Claimed]:
         store = self._host.sim.store
         claimed: list[Claimed] = await self._act(lambda: store.claim(worker=worker, now=now, lease_until=lease_until, limit=limit))

@@ -129,6 +129,14 @@ class Store(Protocol):
         """Write it all, durably. Raises Conflict, Fenced, Duplicate or Unavailable."""
         ...
 
+    async def commit_and_claim(self, changes: Changes, *, worker: str, lease_until: int) -> Claimed | None:
+        """Commit an act that gives back one lane, and take that lane again at once if its next head may start now.
+
+        For a worker that has hands free for every runnable lane. An engine may leave the claim to the next round: None.
+        Raises what `commit` raises.
+        """
+        ...
+
     async def claim(self, *, worker: str, now: int, lease_until: int, limit: int) -> list[Claimed]:
         """Take up to `limit` runnable lanes whose channel and credential are not on hold, fairly over channels.
 

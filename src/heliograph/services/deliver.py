@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 from heliograph.domain import decide
 from heliograph.domain.delivery import Delivery
@@ -31,27 +32,36 @@ MARGIN = 2.0
 class Delivering:
     """Delivers claimed messages for one worker; `worker` is the name under which it claims."""
 
-    def __init__(self, context: Context, holds: Holds, *, worker: str) -> None:
+    def __init__(self, context: Context, holds: Holds, *, worker: str, lease: int, goes_on: Callable[[], bool]) -> None:
         self._context = context
         self._holds = holds
         self._worker = worker
+        self._lease = lease
+        self._goes_on = goes_on
 
     async def deliver(self, claimed: Claimed, *, mark: int) -> None:
-        """See the module. `mark` is that of the holds before the claim.
+        """See the module. `mark` is that of the holds before the claim. While nobody else waits, the lane goes on.
 
         Never raises for what a provider, a channel's settings or the store do.
         """
+        following: Claimed | None = claimed
+        while following is not None:
+            before, mark = mark, self._holds.mark()
+            following = await self._deliver(following, before)
+
+    async def _deliver(self, claimed: Claimed, mark: int) -> Claimed | None:
         context = self._context
         await context.failpoint("deliver:after_claim")
         delivery = claimed.delivery
         connected = await context.channels.get(delivery.account, delivery.channel, fingerprint=claimed.fingerprint)
         if connected is None:
             # A claim joins channel and credential, so both were there a moment ago: the lease runs out and the sweeper takes over.
-            return
+            return None
         result = await self._call(claimed, connected, mark)
         await context.failpoint("deliver:before_record")
-        await self._record(claimed, connected, result)
+        following = await self._record(claimed, connected, result)
         await context.failpoint("deliver:after_record")
+        return following
 
     async def _call(self, claimed: Claimed, connected: Connected, mark: int) -> SendResult:
         context = self._context
@@ -128,15 +138,14 @@ class Delivering:
         with contextlib.suppress(Unavailable):
             await self._context.store.commit(changes)
 
-    async def _record(self, claimed: Claimed, connected: Connected, result: SendResult) -> None:
-        """Write the answer down. If it is the channel's fault, no other call starts on it meanwhile."""
+    async def _record(self, claimed: Claimed, connected: Connected, result: SendResult) -> Claimed | None:
+        """Write the answer down. If it is the channel's fault, no other call starts on it meanwhile. Returns what follows in the lane."""
         if isinstance(result, Accepted) or not self._is_the_channels(claimed, result):
-            await self._until_written(claimed, connected, result)
-            return
+            return await self._until_written(claimed, connected, result)
         with self._holds.coming(connected, result.reason):
-            await self._until_written(claimed, connected, result)
+            return await self._until_written(claimed, connected, result)
 
-    async def _until_written(self, claimed: Claimed, connected: Connected, result: SendResult) -> None:
+    async def _until_written(self, claimed: Claimed, connected: Connected, result: SendResult) -> Claimed | None:
         """The store's trouble does not lose it: it is tried until it is written or no longer ours."""
         pause = 0.05
         delivery = claimed.delivery
@@ -146,11 +155,10 @@ class Delivering:
             try:
                 if late:
                     await self._record_late(claimed, result)
-                    return
+                    return None
                 if rounds:
                     delivery = await self._context.store.delivery(claimed.delivery.account, claimed.delivery.id) or delivery
-                await self._write(claimed, delivery, connected, result)
-                return
+                return await self._write(claimed, delivery, connected, result)
             except Fenced:
                 late = True
             except Conflict:
@@ -162,7 +170,7 @@ class Delivering:
                 await self._context.clock.sleep(pause)
                 pause = min(pause * 2, 1.0)
 
-    async def _write(self, claimed: Claimed, delivery: Delivery, connected: Connected, result: SendResult) -> None:
+    async def _write(self, claimed: Claimed, delivery: Delivery, connected: Connected, result: SendResult) -> Claimed | None:
         context = self._context
         now = context.clock.now()
         changes = Changes(delivery.account, now, credential=f"{claimed.credential}@{claimed.fingerprint}")
@@ -171,10 +179,15 @@ class Delivering:
         pause = int(connected.spec.pause * SECOND) if connected.spec.advance is Advance.AFTER_PAUSE else 0
         changes.releases.append(Release(claimed.lane, self._worker, claimed.fence, now + pause if pause else 0))
         await self._consequences(claimed, connected, result, changes, now=now)
-        await context.store.commit(changes)
+        following = None
+        if isinstance(result, Accepted) and self._goes_on():
+            following = await context.store.commit_and_claim(changes, worker=self._worker, lease_until=now + self._lease)
+        else:
+            await context.store.commit(changes)
         context.breaker.concluded(delivery, result)
         if not isinstance(result, Accepted) and result.reason in SUSPICIOUS:
             context.suspect(delivery.account, delivery.channel)
+        return following
 
     async def _consequences(self, claimed: Claimed, connected: Connected, result: SendResult, changes: Changes, *, now: int) -> None:
         """What an answer means beyond its own message: for the credential, the channel and the conversation."""

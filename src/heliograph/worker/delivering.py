@@ -19,12 +19,13 @@ class DeliveryLoop:
     def __init__(self, context: Context, holds: Holds, *, worker: str, concurrency: int, lease: float) -> None:
         self._context = context
         self._holds = holds
-        self._delivering = Delivering(context, holds, worker=worker)
+        self._delivering = Delivering(context, holds, worker=worker, lease=int(lease * SECOND), goes_on=self._nobody_waits)
         self._worker = worker
         self._concurrency = concurrency
         self._lease = int(lease * SECOND)
         self._wake = asyncio.Event()
         self._stopping = False
+        self._all_in_hand = False
         self._running: set[asyncio.Task[None]] = set()
 
     def wake(self) -> None:
@@ -43,6 +44,7 @@ class DeliveryLoop:
             free = self._concurrency - len(self._running)
             mark = self._holds.mark()
             claimed = await self._claim(free) if free > 0 else []
+            self._all_in_hand = len(claimed) < free
             for one in claimed:
                 self._start(one, mark)
             if len(claimed) < free or free <= 0:
@@ -54,6 +56,10 @@ class DeliveryLoop:
         """Claim nothing more."""
         self._stopping = True
         self._wake.set()
+
+    def _nobody_waits(self) -> bool:
+        """Whether a lane may go on with its next reply: the last claim left no lane of another conversation waiting."""
+        return self._all_in_hand and not self._stopping
 
     async def _claim(self, free: int) -> list[Claimed]:
         now = self._context.clock.now()

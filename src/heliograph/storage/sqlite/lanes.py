@@ -72,6 +72,17 @@ class Claiming:
                         claimed.append(one)
         return claimed
 
+    def claim_again(self, changes: Changes, worker: str, lease_until: int) -> Claimed | None:
+        """Claim the one lane that an act in this transaction gave back, by the rules of any claim; a trial waits for its turn."""
+        [release] = changes.releases
+        found = self._run(self._sql["lane_runnable_now"], (changes.account, release.lane, changes.at)).fetchone()
+        if found is None:
+            return None
+        condition = self._run(self._sql["channel_condition"], (changes.account, found[0], changes.at)).fetchone()
+        if condition is None or Condition.TRIAL in condition[2:]:
+            return None
+        return self._start(changes.account, release.lane, condition[:2], worker, changes.at, lease_until, trial=0)
+
     def _usable_channels(self, now: int, limit: int) -> list[tuple[str, str, str, str, str, str]]:
         """Up to `limit` channels: (account, channel, credential, fingerprint, own condition, the credential's condition)."""
         found: list[tuple[str, str, str, str, str, str]] = []

@@ -93,6 +93,9 @@ WHERE c.account = :account AND c.id = :channel AND c.enabled = 1 AND c.throttled
 SELECT id FROM lane WHERE account = :account AND channel = :channel AND head IS NOT NULL AND blocked = 0 AND owner = ''
 AND ready_at <= :now ORDER BY ready_at LIMIT :limit
 
+-- name: lane_runnable_now
+SELECT channel FROM lane WHERE account = :account AND id = :id AND head IS NOT NULL AND blocked = 0 AND owner = '' AND ready_at <= :now
+
 -- name: channel_next_ready
 SELECT ready_at FROM lane WHERE account = :account AND channel = :channel AND head IS NOT NULL AND blocked = 0 AND owner = ''
 ORDER BY ready_at LIMIT 1

@@ -34,6 +34,10 @@ class SqliteReader(Reads):
         """Always raises Unavailable."""
         self._refuse()
 
+    async def commit_and_claim(self, changes: Changes, *, worker: str, lease_until: int) -> Claimed | None:
+        """Always raises Unavailable."""
+        self._refuse()
+
     async def claim(self, *, worker: str, now: int, lease_until: int, limit: int) -> list[Claimed]:
         """Always raises Unavailable."""
         self._refuse()

@@ -54,7 +54,21 @@ class SqliteStore(Reads):
 
     async def commit(self, changes: Changes) -> None:
         """See ports.store."""
-        touched = await self._writer.do(lambda tx: tx.apply(changes))
+        self._tell(changes, touched=await self._writer.do(lambda tx: tx.apply(changes)))
+
+    async def commit_and_claim(self, changes: Changes, *, worker: str, lease_until: int) -> Claimed | None:
+        """See ports.store."""
+
+        def act(tx: Transaction) -> tuple[bool, Claimed | None]:
+            touched = tx.apply(changes)
+            return touched, self._claiming.claim_again(changes, worker, lease_until)
+
+        touched, claimed = await self._writer.do(act)
+        self._tell(changes, touched=touched and claimed is None)
+        again: Claimed | None = claimed
+        return again
+
+    def _tell(self, changes: Changes, *, touched: bool) -> None:
         if touched and self.on_touched is not None:
             self.on_touched()
         if self.on_committed is not None:
