@@ -155,3 +155,12 @@ async def test_a_decision_that_does_not_fit_is_409(here: House) -> None:
     problem(await here.send("POST", f"{delivery}/mark_sent"), 409)
     assert (await here.call("POST", f"{delivery}/resend"))[1]["state"] == "queued"
     problem(await here.send("POST", f"{delivery}/decide", b'{"decision": "burn"}', content_type="application/json"), 400)
+
+
+async def test_a_refused_field_is_named_as_its_sender_knows_it(here: House) -> None:
+    code, problem = await here.call("GET", "/api/v1/tickets?state=nope")
+    assert code == 400
+    assert [error["field"] for error in problem["errors"]] == ["state"]
+    code, problem = await here.call("POST", "/api/v1/tickets/tkt_x/comments", {"text": "x"})
+    assert code == 400
+    assert [error["field"] for error in problem["errors"]] == ["body"]

@@ -18,6 +18,8 @@ from heliograph.services.context import Context, Invalid, Missing
 MEDIA_TYPE = "application/problem+json"
 #: Seconds after which a client asks again while the store cannot write.
 RETRY_AFTER = 5
+#: Parameters whose own name the framework reserves, or gives to the whole body.
+SENT_AS = {"wanted": "state", "data": "body"}
 #: The framework's words for a parameter that was not given.
 MISSING = re.compile(r"Missing required (?P<where>\w+) parameter '(?P<name>[\w-]+)'")
 
@@ -81,11 +83,17 @@ def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Pro
 
 def _validation(request: Request[Any, Any, Any], error: ValidationException) -> Response[Problem]:
     found = [item for item in error.extra or [] if isinstance(item, Mapping)]
-    errors = [FieldError(str(item.get("key") or item.get("source") or "body"), _words(str(item.get("message", "")))) for item in found]
+    errors = [FieldError(_field(item), _words(str(item.get("message", "")))) for item in found]
     if not errors and (absent := MISSING.match(error.detail)):
         errors = [FieldError(absent["name"], f"is missing from the {absent['where']}")]
     detail = "Change the fields that are named in errors." if errors else WORDS[400]
     return answer(400, detail, errors=errors)
+
+
+def _field(item: Mapping[str, Any]) -> str:
+    """The field as its sender knows it: the framework names our parameters."""
+    name = str(item.get("key") or item.get("source") or "body")
+    return SENT_AS.get(name, name)
 
 
 def _words(message: str) -> str:
