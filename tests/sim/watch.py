@@ -14,10 +14,11 @@ from tests.sim.world import Place, World
 #: What was under way when a refusal was recorded may still start for so long (seconds).
 GRACE = 0.1
 
-HOLDER = """SELECT l.owner, l.lease_until, d.state, d.id FROM lane l
+# The attempt that is under way need not be the lane's head any more: an earlier reply may have been handed back meanwhile.
+HOLDER = """SELECT l.owner, l.lease_until, coalesce(d.state, 'not under way'), coalesce(d.id, 'something') FROM lane l
 JOIN conversation c ON c.account = l.account AND c.id = l.id
-JOIN delivery d ON d.account = l.account AND d.lane = l.id AND d.seq = l.head
-WHERE c.channel = ? AND c.address = ?"""
+LEFT JOIN delivery d ON d.account = l.account AND d.lane = l.id AND d.attempt_open = 1
+WHERE c.channel = ? AND c.address = ? AND l.head IS NOT NULL"""
 FENCE = "SELECT owner, fence FROM lane WHERE account = ? AND id = ?"
 OWNED = "SELECT owner, lease_until FROM lane WHERE owner <> ''"
 DUE = """SELECT min(at) FROM (
