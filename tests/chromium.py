@@ -20,8 +20,8 @@ ARGUMENTS = (
 
 
 def find_chromium() -> str | None:
-    """Path of a Chromium: HELIOGRAPH_CHROMIUM if set, else the first one installed."""
-    named = os.environ.get("HELIOGRAPH_CHROMIUM")
+    """Path of a Chromium: CHROMIUM if set, else the first one installed."""
+    named = os.environ.get("CHROMIUM")
     if named:
         return named if os.access(named, os.X_OK) else None
     found = next(filter(None, map(shutil.which, NAMES)), None)
@@ -29,8 +29,8 @@ def find_chromium() -> str | None:
 
 
 def is_required() -> bool:
-    """Whether a missing Chromium is a failure (HELIOGRAPH_REQUIRE_BROWSER=1) and not a skip."""
-    return os.environ.get("HELIOGRAPH_REQUIRE_BROWSER", "") not in ("", "0")
+    """Whether a missing Chromium is a failure (REQUIRE_BROWSER=1) and not a skip."""
+    return os.environ.get("REQUIRE_BROWSER", "") not in ("", "0")
 
 
 def describe() -> str:
@@ -39,8 +39,8 @@ def describe() -> str:
     if path:
         return f"browser tests: run in {path}"
     if is_required():
-        return "browser tests: NO CHROMIUM FOUND, and HELIOGRAPH_REQUIRE_BROWSER is set: they fail"
-    return "browser tests: SKIPPED, no Chromium found (install it, or set HELIOGRAPH_CHROMIUM to its path)"
+        return "browser tests: NO CHROMIUM FOUND, and REQUIRE_BROWSER is set: they fail"
+    return "browser tests: SKIPPED, no Chromium found (install it, or set CHROMIUM to its path)"
 
 
 def main() -> int:
