@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from heliograph.bootstrap.application import Application, Config, build
-from heliograph.domain.content import Text
+from heliograph.domain.content import Content, Text
 from heliograph.domain.delivery import Question, State
 from heliograph.ports import rows
 from heliograph.ports.http import HttpFile, HttpResponse, MaybeSent
@@ -20,9 +20,11 @@ from heliograph.services.catch_up import catch_up
 from heliograph.services.channels import Channels
 from heliograph.services.configure import create_account, create_agent, create_channel
 from heliograph.services.context import Context
-from heliograph.services.deliver import Delivering
+from heliograph.services.deliver import MARGIN, Delivering
+from heliograph.services.files import as_media, upload
 from heliograph.services.reply import reply
 
+HI = Text("hi")
 FIELDS = {
     "sunshine": {"app_id": "app", "key_id": "app_k", "key_secret": "s"},
     "telegram": {"token": "1:x"},
@@ -42,6 +44,23 @@ class Line:
         files: tuple[HttpFile, ...] = (), timeout: float, max_bytes: int = 1_048_576,
     ) -> HttpResponse:  # fmt: skip
         self.asked.append(f"{method} {url}")
+        return self.answer(method, url)
+
+
+@dataclass
+class Slow(Line):
+    """Each answer takes its time. `done`: what was answered."""
+
+    seconds: float = 0.2
+    done: list[str] = field(default_factory=list)
+
+    async def request(
+        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None, form: Mapping[str, str] | None = None,
+        files: tuple[HttpFile, ...] = (), timeout: float, max_bytes: int = 1_048_576,
+    ) -> HttpResponse:  # fmt: skip
+        self.asked.append(f"{method} {url}")
+        await asyncio.sleep(self.seconds)
+        self.done.append(f"{method} {url}")
         return self.answer(method, url)
 
 
@@ -69,15 +88,15 @@ class Desk:
             changes.puts.append(rows.Ticket(self.account, ticket, 0, id, self.channel.id, f"con_{id}", "open", now, now))
         await self.context.store.commit(changes)
 
-    async def say(self) -> str:
-        saved = await reply(self.context, self.account, "tkt_1", agent=self.agent, actor="a", contents=[Text("hi")], public=True)
+    async def say(self, content: Content = HI) -> str:
+        saved = await reply(self.context, self.account, "tkt_1", agent=self.agent, actor="a", contents=[content], public=True)
         return saved.deliveries[0]
 
-    async def deliver(self) -> None:
+    async def deliver(self, *, lease: int = 60_000_000) -> None:
         now = self.context.clock.now()
         mark = self.application.holds.mark()
-        delivering = Delivering(self.context, self.application.holds, worker="w", lease=60_000_000, goes_on=lambda: False)
-        for claimed in await self.context.store.claim(worker="w", now=now, lease_until=now + 600_000_000, limit=9):
+        delivering = Delivering(self.context, self.application.holds, worker="w", lease=lease, goes_on=lambda: False)
+        for claimed in await self.context.store.claim(worker="w", now=now, lease_until=now + lease, limit=9):
             await delivering.deliver(claimed, mark=mark)
 
 
@@ -167,4 +186,43 @@ async def test_an_answer_is_written_down_whatever_the_store_does_in_between(tmp_
     await made.deliver()
     accepted = await read(made.account, id)
     assert accepted is not None and (accepted.state, accepted.provider_id) == (State.ACCEPTED, "5:7")
+    await made.application.close()
+
+
+async def test_the_calls_of_one_attempt_end_together_before_its_lease(tmp_path: Path) -> None:
+    uploaded = HttpResponse(201, {}, b'{"attachment":{"mediaUrl":"https://files.example/1"}}')
+    line = Slow(lambda method, url: uploaded, seconds=0.4)
+    made = await desk(tmp_path, "sunshine", line)
+    kept = await upload(made.context, made.account, name="map.pdf", media_type="application/pdf", data=b"x", actor="a")
+    id = await made.say(as_media(kept))
+    begun = made.context.clock.now()
+    # Time for the first of its two calls, and for half of the second.
+    await made.deliver(lease=int((MARGIN + 0.6) * 1_000_000))
+    assert made.context.clock.now() - begun < MARGIN * 1_000_000
+    assert (len(line.asked), len(line.done)) == (2, 1)
+    unknown = await made.context.store.delivery(made.account, id)
+    assert unknown is not None and (unknown.state, unknown.code) == (State.UNKNOWN, "lease_deadline")
+    await made.application.close()
+
+
+async def test_taking_control_leaves_the_message_its_time(tmp_path: Path) -> None:
+    sent = HttpResponse(201, {}, b'{"messages":[{"id":"m1"}]}')
+    line = Line(lambda method, url: sent)
+    made = await desk(tmp_path, "sunshine", line)
+    changes = Changes(made.account, made.context.clock.now())
+    changes.puts.append(rows.SetControl(made.account, "cnv_1", "other"))
+    await made.context.store.commit(changes)
+    connected = await made.context.channels.get(made.account, made.channel.id)
+    assert connected is not None
+    asked: list[object] = []
+
+    async def never(to: object) -> object:
+        asked.append(to)
+        return await asyncio.Event().wait()
+
+    connected.provider.take_control = never
+    id = await made.say()
+    await made.deliver(lease=int((MARGIN + 1.0) * 1_000_000))
+    accepted = await made.context.store.delivery(made.account, id)
+    assert len(asked) == 1 and accepted is not None and accepted.state is State.ACCEPTED
     await made.application.close()

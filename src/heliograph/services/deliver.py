@@ -25,8 +25,10 @@ HOLDING = frozenset({Effect.HOLD_CREDENTIAL, Effect.HOLD_CHANNEL})
 NOT_CALLED = ("not_started", "late_start", decide.KEY_EXPIRED)
 #: Microseconds for which a claim vouches for the channel: another process may have put it on hold since.
 FRESH = 50_000
-#: Seconds between the end of the longest call and the end of the lease.
+#: Seconds between the end of an attempt's last call and the end of its lease.
 MARGIN = 2.0
+#: Share of a lease, less the margin, that an attempt's calls get at most: the rest is for what comes before them.
+SHARE = 0.8
 
 
 class Delivering:
@@ -78,21 +80,14 @@ class Delivering:
         await context.failpoint("deliver:before_call")
         if await self._on_hold(claimed, connected, mark):
             return Deferred(Reason.BAD_CREDENTIALS, after=0.0, code=NOT_CALLED[0])
-        if context.clock.now() + int((connected.spec.timeout + MARGIN) * SECOND) > claimed.lease_until:
+        if self._left(claimed) < self._longest(connected):
             return Deferred(Reason.NETWORK, after=0.0, code=NOT_CALLED[1])
         started = context.clock.now()
         if delivery.doubt_since:
             policy = await context.policies.of(delivery, connected)
             if decide.key_expired(delivery, policy, now=started + int(connected.spec.timeout * SECOND)):
                 return Deferred(Reason.NO_ANSWER, code=decide.KEY_EXPIRED)
-        try:
-            result: SendResult = await connected.provider.send(to, part, delivery.key)
-        except asyncio.CancelledError:
-            raise
-        except Exception as bug:
-            # A provider that raises is a fault of ours, and says nothing about whether the message left.
-            context.observe("provider_bug", {"provider": connected.spec.name, "error": type(bug).__name__})
-            result = Unknown(Reason.OTHER, "provider_bug")
+        result = await self._send(claimed, connected, to, part)
         await context.failpoint("deliver:after_call")
         reason = "" if isinstance(result, Accepted) else result.reason
         context.observe(
@@ -104,6 +99,30 @@ class Delivering:
             },
         )  # fmt: skip
         return result
+
+    def _left(self, claimed: Claimed) -> float:
+        """Seconds until whatever was begun under this claim must have ended."""
+        return (claimed.lease_until - self._context.clock.now()) / SECOND - MARGIN
+
+    def _longest(self, connected: Connected) -> float:
+        """Seconds that the calls of one attempt may need together: what the provider says, or less where leases are short."""
+        return min(connected.spec.timeout, (self._lease / SECOND - MARGIN) * SHARE)
+
+    async def _send(self, claimed: Claimed, connected: Connected, to: Address, part: Part) -> SendResult:
+        """All calls of the attempt under one deadline. Each has its own as well, whose answer says more about what has happened."""
+        deadline = asyncio.timeout(self._left(claimed))
+        try:
+            async with deadline:
+                result: SendResult = await connected.provider.send(to, part, claimed.delivery.key)
+            return result
+        except asyncio.CancelledError:
+            raise
+        except Exception as bug:
+            if deadline.expired():
+                return Unknown(Reason.NO_ANSWER, "lease_deadline")
+            # A provider that raises is a fault of ours, and says nothing about whether the message left.
+            self._context.observe("provider_bug", {"provider": connected.spec.name, "error": type(bug).__name__})
+            return Unknown(Reason.OTHER, "provider_bug")
 
     async def _with_data(self, part: Part) -> Part:
         media = part.media
@@ -127,7 +146,13 @@ class Delivering:
         """Before answering, so that no bot answers beside the agent. A refusal is noted and does not keep the reply."""
         if "control" not in connected.spec.capabilities or await self._on_hold(claimed, connected, mark):
             return
-        result: SendResult = await connected.provider.take_control(to)
+        result: SendResult
+        try:
+            # It must leave the message its time, or a slow answer would keep it from ever being sent.
+            async with asyncio.timeout((self._left(claimed) - self._longest(connected)) / 2):
+                result = await connected.provider.take_control(to)
+        except TimeoutError:
+            result = Unknown(Reason.NO_ANSWER, "lease_deadline")
         changes = Changes(claimed.delivery.account, self._context.clock.now())
         if isinstance(result, Accepted):
             changes.puts.append(rows.SetControl(claimed.delivery.account, claimed.lane, "ours"))
