@@ -111,8 +111,8 @@ def watch_loop(loop: asyncio.AbstractEventLoop) -> None:
 #: What is worth a line in the log at each level; everything else observed is for the metrics and for debugging.
 _LEVELS = {
     "attempt_concluded": "debug", "inbound_taken": "debug", "probe_concluded": "debug", "provider_bug": "error", "delivery_bug": "error",
-    "round_bug": "error", "round_failed": "warning", "claim_failed": "warning", "webhook_taken": "debug", "webhook_refused": "warning",
-    "web_bug": "error", "store_unavailable": "warning",
+    "claim_bug": "error", "round_bug": "error", "round_failed": "warning", "claim_failed": "warning", "webhook_taken": "debug",
+    "webhook_refused": "warning", "web_bug": "error", "store_unavailable": "warning",
 }  # fmt: skip
 
 

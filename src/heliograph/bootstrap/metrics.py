@@ -64,7 +64,7 @@ class Metrics:
                 self._refused_writes.labels(str(fields["route"])).inc()
             case "probe_concluded":
                 self._probes.labels(str(fields["provider"]), str(fields["outcome"])).inc()
-            case "provider_bug" | "delivery_bug" | "round_bug" | "web_bug":
+            case "provider_bug" | "delivery_bug" | "claim_bug" | "round_bug" | "web_bug":
                 self._bugs.labels(name.removesuffix("_bug")).inc()
             case "round_failed" | "claim_failed":
                 self._rounds.labels(str(fields["error"])).inc()

@@ -4,13 +4,15 @@ import asyncio
 import contextlib
 
 from heliograph.domain.retry import SECOND
-from heliograph.ports.store import Claimed, Unavailable
+from heliograph.ports.store import Claimed, Conflict, Unavailable
 from heliograph.services.context import Context
 from heliograph.services.deliver import Delivering
 from heliograph.services.holds import Holds
 
 #: Seconds after which the store is asked again even if nobody woke the loop: another process may have written.
 POLL = 1.0
+#: Seconds between claims that fail: while the store is away, and at most where claiming itself is at fault.
+PAUSE, LONGEST_PAUSE = 0.5, 8.0
 
 
 class DeliveryLoop:
@@ -26,6 +28,7 @@ class DeliveryLoop:
         self._wake = asyncio.Event()
         self._stopping = False
         self._all_in_hand = False
+        self._pause = PAUSE
         self._running: set[asyncio.Task[None]] = set()
 
     def wake(self) -> None:
@@ -44,6 +47,9 @@ class DeliveryLoop:
             free = self._concurrency - len(self._running)
             mark = self._holds.mark()
             claimed = await self._claim(free) if free > 0 else []
+            if claimed is None:
+                self._all_in_hand = False
+                continue
             self._all_in_hand = len(claimed) < free
             for one in claimed:
                 self._start(one, mark)
@@ -61,14 +67,22 @@ class DeliveryLoop:
         """Whether a lane may go on with its next reply: the last claim left no lane of another conversation waiting."""
         return self._all_in_hand and not self._stopping
 
-    async def _claim(self, free: int) -> list[Claimed]:
+    async def _claim(self, free: int) -> list[Claimed] | None:
+        """What was taken; None, after a pause, where that failed: whatever it was, sending goes on once it is over."""
         now = self._context.clock.now()
         try:
-            return await self._context.store.claim(worker=self._worker, now=now, lease_until=now + self._lease, limit=free)
-        except Unavailable as broken:
-            self._context.observe("claim_failed", {"error": type(broken).__name__})
-            await self._context.clock.sleep(0.5)
-            return []
+            claimed = await self._context.store.claim(worker=self._worker, now=now, lease_until=now + self._lease, limit=free)
+        except (Unavailable, Conflict) as passing:
+            self._context.observe("claim_failed", {"error": type(passing).__name__})
+            self._pause = PAUSE
+        except Exception as bug:
+            self._context.observe("claim_bug", {"error": type(bug).__name__})
+            self._pause = min(self._pause * 2, LONGEST_PAUSE)
+        else:
+            self._pause = PAUSE
+            return claimed
+        await self._context.clock.sleep(self._pause)
+        return None
 
     def _start(self, claimed: Claimed, mark: int) -> None:
         task = asyncio.create_task(self._delivering.deliver(claimed, mark=mark))
@@ -86,12 +100,17 @@ class DeliveryLoop:
         if self._wake.is_set():
             return
         wait = POLL
-        if idle:
-            now = self._context.clock.now()
-            with contextlib.suppress(Unavailable):
-                due = await self._context.store.next_due(now)
-                if due is not None:
-                    wait = min(POLL, max((due - now) / SECOND, 0.005))
+        if idle and (due := await self._next_due()) is not None:
+            wait = min(POLL, max((due - self._context.clock.now()) / SECOND, 0.005))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait):
                 await self._wake.wait()
+
+    async def _next_due(self) -> int | None:
+        try:
+            return await self._context.store.next_due(self._context.clock.now())
+        except Unavailable:
+            return None
+        except Exception as bug:
+            self._context.observe("claim_bug", {"error": type(bug).__name__})
+            return None
