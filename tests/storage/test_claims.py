@@ -198,7 +198,7 @@ async def effort_of_looking(store: AnyStore) -> int:
         store._connection.trace_v2(0, None, id=store)
         assert steps
         return sum(steps)
-    sql = store._queries.sql["runnable_channels"].replace("$1", str(NOW))
+    sql = store._queries.sql["runnable_channels"].replace("$1", str(NOW)).replace("$2", "'rel_1'")
     plan = [row[0] for row in await inside(store, f"EXPLAIN (ANALYZE, TIMING OFF) {sql}")]
     scans = [line for line in plan if " on lane" in line]
     assert scans, plan

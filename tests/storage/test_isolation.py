@@ -48,6 +48,8 @@ READS: dict[str, Callable[[Store, str], Any]] = {
     "answer": lambda store, a: store.answer(a, "key-1"),
     "cursor": lambda store, a: store.cursor(a, "chn_1"),
     "file": lambda store, a: store.file(a, "fil_1"),
+    "document": lambda store, a: store.document(a, "notice", "ntc_1"),
+    "documents": lambda store, a: store.documents(a, "notice"),
     "counts": lambda store, a: store.counts(a),
     "written": lambda store, a: store.written(a),
     "waiting_of": lambda store, a: store.waiting_of(a),
@@ -73,6 +75,7 @@ TABLES = [
     "answer",
     "cursor",
     "file",
+    "document",
 ]
 
 
@@ -88,6 +91,7 @@ async def fill(store: AnyStore, account: str) -> None:
         rows.Answer(account, "key-1", "d", 200, "", NOW),
         rows.Cursor(account, "chn_1", "c", NOW),
         rows.File(account, "fil_1", "n", "text/plain", 1, "k", NOW),
+        rows.Document(account, "notice", "ntc_1", 1, NOW, "{}"),
     ]
     await store.commit(act)
     await store.commit(reply(place, "r1", parts=2))
@@ -169,8 +173,9 @@ async def test_security_covers_every_table_that_names_an_account(postgres: Postg
         "SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity FROM pg_class c "
         "WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace ORDER BY 1"
     )
-    assert {name for name, _ in found} == {*TABLES, "installation", "schema_migration"}
-    assert {name for name, secured in found if not secured} == {"installation", "schema_migration"}
+    of_no_account = {"installation", "schema_migration", "release_credential", "release_share"}
+    assert {name for name, _ in found} == {*TABLES, *of_no_account}
+    assert {name for name, secured in found if not secured} == of_no_account
 
 
 async def test_the_app_role_can_neither_write_for_another_account_nor_touch_the_ledger(postgres: PostgresEngine) -> None:

@@ -24,7 +24,10 @@ class Agent(NamedTuple):
 
 
 class Credential(NamedTuple):
-    """What authenticates channels. `sealed` is ciphertext; `fingerprint` (keyed) names the version; `identity` is pinned, "" before."""
+    """What authenticates channels. `sealed` is ciphertext; `fingerprint` (keyed) names the version; `identity` is pinned, "" before.
+
+    With `shared`, a credential of that name comes from the environment: nothing is sealed, and the release says which version it is.
+    """
 
     account: str
     id: str
@@ -33,6 +36,7 @@ class Credential(NamedTuple):
     fingerprint: str
     identity: str
     created_at: int
+    shared: str = ""
 
 
 class PinIdentity(NamedTuple):
@@ -317,6 +321,45 @@ class File(NamedTuple):
     size: int
     key: str
     created_at: int
+
+
+class Document(NamedTuple):
+    """A row of low traffic as JSON, folded by the service that owns its `kind`. Account "" is the installation.
+
+    Written with the version after the one that was read (1 at first), or refused as a Conflict; with version 0 it is written whatever is
+    there.
+    """
+
+    account: str
+    kind: str
+    id: str
+    version: int
+    updated_at: int
+    data: str
+
+
+class DropDocument(NamedTuple):
+    """Write: the document is gone. Nothing that the ledger must add up with is kept in documents."""
+
+    account: str
+    kind: str
+    id: str
+
+
+class ReleaseCredential(NamedTuple):
+    """Write: which version of a shared credential a release holds."""
+
+    release: str
+    credential: str
+    fingerprint: str
+
+
+class ReleaseShare(NamedTuple):
+    """Which lanes a release may claim: buckets from `low` (0) to below `high` (100). 0 and 0 is a fence."""
+
+    release: str
+    low: int
+    high: int
 
 
 class EventRead(NamedTuple):

@@ -57,7 +57,7 @@ def fold_health(changes: Changes, row: Health, events: Iterable[Event], release:
         is_channel = row.kind == "channel"
         into.append(
             EventRow(
-                changes.account, row.kind, row.subject.partition("@")[0], f"{row.kind}:{row.subject}", row.version, event.kind,
+                row.account, row.kind, row.subject.partition("@")[0], f"{row.kind}:{row.subject}", row.version, event.kind,
                 event.version, changes.at, None, changes.actor, row.subject if is_channel else "",
                 changes.credential if is_channel else row.subject, release,
                 getattr(event, "attempt", None), getattr(event, "reason", ""), _encode(event).decode(),
@@ -85,8 +85,9 @@ def begin_delivery(changes: Changes, new: NewDelivery, seq: int, release: str, i
 def loose_row(changes: Changes, loose: Loose, release: str) -> EventRow:
     """The row of an event from which nothing is folded."""
     event = loose.event
+    account = changes.account if loose.account is None else loose.account
     return EventRow(
-        changes.account, loose.stream, loose.stream_id, "", None, event.kind, event.version, changes.at, loose.occurred_at,
+        account, loose.stream, loose.stream_id, "", None, event.kind, event.version, changes.at, loose.occurred_at,
         changes.actor, loose.channel, changes.credential, release,
         getattr(event, "attempt", None), getattr(event, "reason", ""), _encode(event).decode(),
     )  # fmt: skip

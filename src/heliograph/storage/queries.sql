@@ -29,7 +29,7 @@ SELECT account, id, provider, name, config, credential, enabled, throttled_until
 FROM channel ORDER BY account, id
 
 -- name: credential
-SELECT account, id, provider, sealed, fingerprint, identity, created_at FROM credential WHERE account = :account AND id = :id
+SELECT account, id, provider, sealed, fingerprint, identity, created_at, shared FROM credential WHERE account = :account AND id = :id
 
 -- name: contact
 SELECT account, id, name, created_at FROM contact WHERE account = :account AND id = :id
@@ -181,3 +181,19 @@ WHERE account = :account AND state IN ('queued', 'sending', 'unknown', 'asking')
 
 -- name: installation
 SELECT id, created_at FROM installation
+
+-- name: document
+SELECT account, kind, id, version, updated_at, data FROM document WHERE account = :account AND kind = :kind AND id = :id
+
+-- name: documents
+SELECT account, kind, id, version, updated_at, data FROM document WHERE account = :account AND kind = :kind ORDER BY id
+
+-- name: documents_of_all
+SELECT account, kind, id, version, updated_at, data FROM document WHERE kind = :kind ORDER BY account, id
+
+-- name: release_share
+SELECT release, low, high FROM release_share WHERE release = :release
+
+-- name: shared_users
+SELECT c.account, c.id, c.provider, c.name, c.config, c.credential, c.enabled, c.throttled_until, c.created_at, c.updated_at
+FROM channel c JOIN credential r ON r.account = c.account AND r.id = c.credential WHERE r.shared = :shared ORDER BY c.account, c.id

@@ -213,6 +213,26 @@ class Reads(ABC):
         """See ports.store."""
         return await self._make_all(rows.Waiting._make, "waiting_of", account)
 
+    async def document(self, account: str, kind: str, id: str) -> rows.Document | None:
+        """See ports.store."""
+        return await self._make_one(rows.Document._make, "document", account, kind, id)
+
+    async def documents(self, account: str, kind: str) -> list[rows.Document]:
+        """See ports.store."""
+        return await self._make_all(rows.Document._make, "documents", account, kind)
+
+    async def documents_of_all(self, kind: str) -> list[rows.Document]:
+        """See ports.store."""
+        return await self._make_all(rows.Document._make, "documents_of_all", kind)
+
+    async def release_share(self, release: str) -> rows.ReleaseShare | None:
+        """See ports.store."""
+        return await self._make_one(rows.ReleaseShare._make, "release_share", release)
+
+    async def shared_users(self, shared: str) -> list[rows.Channel]:
+        """See ports.store."""
+        return await self._make_all(rows.Channel._make, "shared_users", shared)
+
     async def installation(self) -> rows.Installation:
         """See ports.store."""
         return rows.Installation._make(await self._one("installation"))

@@ -9,9 +9,10 @@ INSERT INTO agent (account, id, name, role, created_at) VALUES (:account, :id, :
 ON CONFLICT (account, id) DO UPDATE SET name = excluded.name, role = excluded.role
 
 -- name: Credential
-INSERT INTO credential (account, id, provider, sealed, fingerprint, identity, created_at)
-VALUES (:account, :id, :provider, :sealed, :fingerprint, :identity, :created_at)
-ON CONFLICT (account, id) DO UPDATE SET sealed = excluded.sealed, fingerprint = excluded.fingerprint, identity = excluded.identity
+INSERT INTO credential (account, id, provider, sealed, fingerprint, identity, created_at, shared)
+VALUES (:account, :id, :provider, :sealed, :fingerprint, :identity, :created_at, :shared)
+ON CONFLICT (account, id) DO UPDATE SET sealed = excluded.sealed, fingerprint = excluded.fingerprint, identity = excluded.identity,
+  shared = excluded.shared
 
 -- name: PinIdentity
 UPDATE credential SET identity = :identity
@@ -91,3 +92,19 @@ ON CONFLICT (account, channel) DO UPDATE SET cursor = excluded.cursor, at = excl
 -- name: File
 INSERT INTO file (account, id, name, media_type, size, key, created_at)
 VALUES (:account, :id, :name, :media_type, :size, :key, :created_at)
+
+-- name: Document
+INSERT INTO document (account, kind, id, version, updated_at, data) VALUES (:account, :kind, :id, :version, :updated_at, :data)
+ON CONFLICT (account, kind, id) DO UPDATE SET version = CASE excluded.version WHEN 0 THEN document.version + 1 ELSE excluded.version END,
+  updated_at = excluded.updated_at, data = excluded.data
+
+-- name: DropDocument
+DELETE FROM document WHERE account = :account AND kind = :kind AND id = :id
+
+-- name: ReleaseCredential
+INSERT INTO release_credential (release, credential, fingerprint) VALUES (:release, :credential, :fingerprint)
+ON CONFLICT (release, credential) DO UPDATE SET fingerprint = excluded.fingerprint
+
+-- name: ReleaseShare
+INSERT INTO release_share (release, low, high) VALUES (:release, :low, :high)
+ON CONFLICT (release) DO UPDATE SET low = excluded.low, high = excluded.high

@@ -39,6 +39,19 @@ JOIN unnest(:accounts::text[], :kinds::text[], :subjects::text[]) AS w (account,
   ON h.account = w.account AND h.kind = w.kind AND h.subject = w.subject
 ORDER BY h.account, h.kind, h.subject FOR NO KEY UPDATE OF h
 
+-- name: document_versions
+SELECT d.account, d.kind, d.id, d.version FROM document d
+JOIN unnest(:accounts::text[], :kinds::text[], :ids::text[]) AS w (account, kind, id)
+  ON d.account = w.account AND d.kind = w.kind AND d.id = w.id
+ORDER BY d.account, d.kind, d.id FOR NO KEY UPDATE OF d
+
+-- name: document_set
+INSERT INTO document AS d (account, kind, id, version, updated_at, data) VALUES (:account, :kind, :id, :version, :updated_at, :data)
+ON CONFLICT (account, kind, id) DO UPDATE SET version = CASE excluded.version WHEN 0 THEN d.version + 1 ELSE excluded.version END,
+  updated_at = excluded.updated_at, data = excluded.data
+WHERE excluded.version IN (0, d.version + 1)
+RETURNING 1
+
 -- name: seen_already
 SELECT s.account, s.channel, s.event_id FROM seen s
 JOIN unnest(:accounts::text[], :channels::text[], :ids::text[]) AS w (account, channel, event_id)

@@ -42,7 +42,7 @@ class Claim(Transaction):
             shares = _shares(channels, limit - len(claimed))
             made = {c[:2]: c for c in channels}
             columns = ([c.account for c in channels], [c.channel for c in channels], shares)
-            lanes = {(r[0], r[2]): (r[0], r[1]) for r in await self.fetch("runnable_lanes", *columns, self._now)}
+            lanes = {(r[0], r[2]): (r[0], r[1]) for r in await self.fetch("runnable_lanes", self._release, *columns, self._now)}
             claimed += await self._start({lane: made[channel] for lane, channel in lanes.items()})
             # What some channels leave over goes to those that have more.
             full = list(lanes.values())
@@ -50,29 +50,30 @@ class Claim(Transaction):
         return claimed
 
     async def _channels(self, limit: int, turn: int) -> list[Runnable]:
-        found = await self.fetch("runnable_channels", self._now)
+        found = await self.fetch("runnable_channels", self._now, self._release)
         shift = turn % len(found) if found else 0
         channels: list[Runnable] = []
-        trials: set[Lane] = set()
-        for account, channel, credential, fingerprint, own, shared in found[shift:] + found[:shift]:
+        trials: set[tuple[str, ...]] = set()
+        for account, channel, credential, fingerprint, own, of_credential, shared in found[shift:] + found[:shift]:
             version = f"{credential}@{fingerprint}"
-            trial = Condition.TRIAL in (own, shared)
+            trial = Condition.TRIAL in (own, of_credential)
             if trial and len(channels) < limit:
-                if shared == Condition.TRIAL:
-                    if (account, credential) in trials or not await self._idle(account, "credential", version, credential):
+                if of_credential == Condition.TRIAL:
+                    users = (shared,) if shared else (account, credential)
+                    if users in trials or not await self._idle("" if shared else account, "credential", version, users):
                         continue
-                    trials.add((account, credential))
-                elif not await self._idle(account, "channel", channel, channel):
+                    trials.add(users)
+                elif not await self._idle(account, "channel", channel, (account, channel)):
                     continue
             if not trial or len(channels) < limit:
                 channels.append(Runnable(account, channel, version, trial))
         return channels
 
-    async def _idle(self, account: str, kind: str, subject: str, id: str) -> bool:
+    async def _idle(self, account: str, kind: str, subject: str, users: tuple[str, ...]) -> bool:
         """Whether this transaction alone may try the subject, and nothing is under way on it."""
         if not await self.fetch("trial_lock", account, kind, subject):
             return False
-        return not await self.fetch(f"{kind}_busy", account, id)
+        return not await self.fetch("shared_busy" if len(users) == 1 else f"{kind}_busy", *users)
 
     async def _start(self, lanes: dict[Lane, Runnable]) -> list[Claimed]:
         """Begin an attempt at the head of each lane, or ask where sending now would be wrong."""

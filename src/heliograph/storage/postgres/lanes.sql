@@ -10,12 +10,15 @@ WITH RECURSIVE step AS (
     SELECT l.account, l.channel, l.ready_at FROM lane l WHERE l.head IS NOT NULL AND l.blocked = 0 AND l.owner = ''
     AND (l.account, l.channel) > (s.account, s.channel) ORDER BY l.account, l.channel, l.ready_at LIMIT 1) AS n
 )
-SELECT s.account, s.channel, c.credential, r.fingerprint, coalesce(hc.condition, 'well'), coalesce(hr.condition, 'well')
+SELECT s.account, s.channel, coalesce(nullif(r.shared, ''), c.credential), coalesce(v.fingerprint, r.fingerprint),
+  coalesce(hc.condition, 'well'), coalesce(hr.condition, 'well'), r.shared
 FROM step s
 JOIN channel c ON c.account = s.account AND c.id = s.channel AND c.enabled = 1 AND c.throttled_until <= :now
 JOIN credential r ON r.account = c.account AND r.id = c.credential
+LEFT JOIN release_credential v ON v.release = :release AND v.credential = r.shared AND r.shared <> ''
 LEFT JOIN health hc ON hc.account = c.account AND hc.kind = 'channel' AND hc.subject = c.id
-LEFT JOIN health hr ON hr.account = c.account AND hr.kind = 'credential' AND hr.subject = c.credential || '@' || r.fingerprint
+LEFT JOIN health hr ON hr.account = CASE r.shared WHEN '' THEN c.account ELSE '' END AND hr.kind = 'credential'
+  AND hr.subject = coalesce(nullif(r.shared, ''), c.credential) || '@' || coalesce(v.fingerprint, r.fingerprint)
 WHERE s.ready_at <= :now AND coalesce(hc.condition, 'well') <> 'held' AND coalesce(hr.condition, 'well') <> 'held'
 ORDER BY s.account, s.channel
 
@@ -31,11 +34,19 @@ SELECT 1 FROM lane WHERE account = :account AND channel = :channel AND owner <> 
 SELECT 1 FROM channel c JOIN lane l ON l.account = c.account AND l.channel = c.id AND l.owner <> ''
 WHERE c.account = :account AND c.credential = :credential LIMIT 1
 
+-- name: shared_busy
+SELECT 1 FROM credential r JOIN channel c ON c.account = r.account AND c.credential = r.id
+JOIN lane l ON l.account = c.account AND l.channel = c.id AND l.owner <> ''
+WHERE r.shared = :shared LIMIT 1
+
 -- name: runnable_lanes
+-- Whoever changes the share of a release waits for the claims under way: after that commit none is made by the old one.
+WITH may AS MATERIALIZED (SELECT low, high FROM release_share WHERE release = :release FOR SHARE)
 SELECT l.account, l.channel, l.id
 FROM unnest(:accounts::text[], :channels::text[], :shares::bigint[]) WITH ORDINALITY AS w (account, channel, share, n),
 LATERAL (SELECT account, channel, id FROM lane WHERE account = w.account AND channel = w.channel
   AND head IS NOT NULL AND blocked = 0 AND owner = '' AND ready_at <= :now
+  AND bucket >= coalesce((SELECT low FROM may), 0) AND bucket < coalesce((SELECT high FROM may), 100)
   ORDER BY ready_at LIMIT w.share FOR NO KEY UPDATE SKIP LOCKED) AS l
 
 -- name: heads

@@ -10,7 +10,8 @@ ORDER: tuple[type[NamedTuple], ...] = (
     rows.Account, rows.Agent, rows.Token, rows.RevokeToken, rows.Credential, rows.PinIdentity, rows.Channel, rows.Throttle, rows.Contact,
     rows.Handle, rows.BlockHandle, rows.Readdress, rows.RemoveConversation, rows.Conversation, rows.SetControl, rows.Ticket,
     rows.SetTicketState, rows.Comment, rows.TouchTicket, rows.HeardFrom, rows.DropOrphan, rows.Orphan,
-    rows.Body, rows.Seen, rows.Answer, rows.Cursor, rows.File,
+    rows.Body, rows.Seen, rows.Answer, rows.Cursor, rows.File, rows.DropDocument, rows.Document,
+    rows.ReleaseCredential, rows.ReleaseShare,
 )  # fmt: skip
 RANK = {cls: rank for rank, cls in enumerate(ORDER)}
 #: Which table a class writes to, where it is not called after it.
@@ -18,9 +19,20 @@ TABLE: dict[type[NamedTuple], type[NamedTuple]] = {
     rows.RevokeToken: rows.Token, rows.PinIdentity: rows.Credential, rows.Throttle: rows.Channel, rows.BlockHandle: rows.Handle,
     rows.Readdress: rows.Conversation, rows.RemoveConversation: rows.Conversation, rows.SetControl: rows.Conversation,
     rows.HeardFrom: rows.Conversation, rows.SetTicketState: rows.Ticket, rows.TouchTicket: rows.Ticket, rows.DropOrphan: rows.Orphan,
+    rows.DropDocument: rows.Document,
 }  # fmt: skip
 #: Leading fields that are the key, where they are not two.
-KEY = {rows.Account: 1, rows.Handle: 3, rows.BlockHandle: 3, rows.Orphan: 3, rows.DropOrphan: 3, rows.Seen: 3}
+KEY = {
+    rows.Account: 1,
+    rows.Handle: 3,
+    rows.BlockHandle: 3,
+    rows.Orphan: 3,
+    rows.DropOrphan: 3,
+    rows.Seen: 3,
+    rows.Document: 3,
+    rows.DropDocument: 3,
+    rows.ReleaseShare: 1,
+}
 
 
 def row_written(put: NamedTuple) -> tuple[object, ...]:

@@ -60,7 +60,7 @@ class PostgresStore(Reads):
     async def _rows(self, query: str, *parameters: Any) -> list[Any]:
         sql, of_one_account = self._reads[query]
         with store_errors():
-            async with self._sessions.reading(parameters[0] if of_one_account else EVERY_ACCOUNT) as connection:
+            async with self._sessions.reading((parameters[0] or EVERY_ACCOUNT) if of_one_account else EVERY_ACCOUNT) as connection:
                 found: list[Any] = await connection.fetch(sql, *parameters)
         return found
 

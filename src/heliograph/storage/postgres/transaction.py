@@ -16,6 +16,8 @@ from heliograph.storage.postgres.sessions import Raced
 Lane = tuple[str, str]
 #: The lanes that an act touched; why it was refused; or None: it must wait for the acts before it.
 Outcome = set[Lane] | Conflict | Duplicate | None
+#: Rows that belong to no account.
+OF_RELEASES = rows.ReleaseCredential | rows.ReleaseShare
 
 
 class Queries(NamedTuple):
@@ -32,6 +34,7 @@ class Found(NamedTuple):
     lanes: dict[Lane, Any]
     deliveries: dict[Lane, int]
     healths: dict[tuple[str, str, str], int]
+    documents: dict[tuple[str, str, str], int]
     taken: set[tuple[object, ...]]
     #: Rows that earlier acts of the batch write, and by which class.
     written: dict[tuple[object, ...], type]
@@ -70,17 +73,18 @@ class Transaction:
         deliveries: set[Lane] = set()
         healths: set[tuple[str, str, str]] = set()
         for act in acts:
-            if any(put[0] != act.account for put in act.puts):
+            if any(put[0] not in (act.account, "") for put in act.puts if not isinstance(put, OF_RELEASES)):
                 raise ValueError("an act writes rows of another account")
             for fold in ledger.guarded(act):
                 row = fold.row
-                if row.account != act.account:
+                if row.account not in (act.account, ""):
                     raise ValueError("an act changes rows of another account")
                 if isinstance(row, Delivery):
                     deliveries.add((row.account, row.id))
                 else:
                     healths.add((row.account, row.kind, row.subject))
         seen = {put[:3] for act in acts for put in act.puts if isinstance(put, rows.Seen)}
+        documents = {put[:3] for act in acts for put in act.puts if isinstance(put, rows.Document) and put.version}
         answers = {put[:2] for act in acts for put in act.puts if isinstance(put, rows.Answer)}
         taken: set[tuple[object, ...]] = set()
         if seen:
@@ -91,6 +95,7 @@ class Transaction:
             lanes,
             {(r[0], r[1]): r[2] for r in await self.fetch("delivery_versions", *_columns(deliveries))} if deliveries else {},
             {(r[0], r[1], r[2]): r[3] for r in await self.fetch("health_versions", *_columns(healths))} if healths else {},
+            {r[:3]: r[3] for r in map(tuple, await self.fetch("document_versions", *_columns(documents)))} if documents else {},
             taken,
             {},
         )
@@ -123,6 +128,11 @@ class Transaction:
     async def _put(self, name: str, puts: Sequence[Any]) -> None:
         if name == "Ticket":
             puts = await self._number(puts)
+        if name == "Document":
+            for document in puts:
+                if not await self.fetch("document_set", *document):
+                    raise Raced
+            return
         query = self._queries.many.get(name)
         if query is not None:
             await self._connection.execute(query.sql, *([getattr(put, field) for put in puts] for field in query.parameters))
@@ -220,7 +230,7 @@ def _judge(act: Changes, found: Found) -> Outcome:
     if any(found.written.get(row_written(put), type(put)) is not type(put) for put in act.puts):
         # Two kinds of writes to one row: the next batch keeps them in order.
         return None
-    refused = _fenced(act, found) or _conflict(act, found) or _duplicate(act, found)
+    refused = _fenced(act, found) or _conflict(act, found) or _outdated(act, found) or _duplicate(act, found)
     if refused is not None:
         return refused
     for release in act.releases:
@@ -235,6 +245,8 @@ def _judge(act: Changes, found: Found) -> Outcome:
     for put in act.puts:
         if isinstance(put, rows.Seen | rows.Answer):
             found.taken.add(row_written(put))
+        elif isinstance(put, rows.Document):
+            found.documents[put[:3]] = put.version
         found.written[row_written(put)] = type(put)
     return _touched(act)
 
@@ -255,6 +267,13 @@ def _conflict(act: Changes, found: Found) -> Conflict | None:
                 return Conflict(row.id)
         elif found.healths.get((row.account, row.kind, row.subject), 0) != row.version:
             return Conflict(row.subject)
+    return None
+
+
+def _outdated(act: Changes, found: Found) -> Conflict | None:
+    for put in act.puts:
+        if isinstance(put, rows.Document) and put.version and found.documents.get(put[:3], 0) != put.version - 1:
+            return Conflict(put.id)
     return None
 
 

@@ -1,7 +1,7 @@
 """Claiming lanes: which channels may be used, which of their lanes are next, and the start of each head's attempt."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from heliograph.domain import decide
 from heliograph.domain.delivery import Delivery, State
@@ -31,12 +31,33 @@ def runnable_channels(run: Run, sql: dict[str, str], after: tuple[str, str]) -> 
             yield step
 
 
-def next_ready(run: Run, sql: dict[str, str], now: int) -> int | None:
+class Usable(NamedTuple):
+    """A channel that may be used: the version of its credential, and the conditions of both. `shared` is "" for an own credential."""
+
+    credential: str
+    fingerprint: str
+    own: str
+    of_credential: str
+    shared: str
+
+    @property
+    def in_trial(self) -> bool:
+        """Whether one lane at a time may try."""
+        return Condition.TRIAL in (self.own, self.of_credential)
+
+
+def usable(run: Run, sql: dict[str, str], release: str, channel: tuple[str, str], now: int) -> Usable | None:
+    """How `release` may use a channel now; None where it is off, held or throttled."""
+    found = run(sql["channel_condition"], (release, *channel, now)).fetchone()
+    return None if found is None else Usable._make(found)
+
+
+def next_ready(run: Run, sql: dict[str, str], release: str, now: int) -> int | None:
     """When the first lane of a channel that may be used becomes ready. A trial is left out: it goes on when its one call ends."""
     earliest: int | None = None
     for channel in runnable_channels(run, sql, ("", "")):
-        condition = run(sql["channel_condition"], (*channel, now)).fetchone()
-        if condition is None or Condition.TRIAL in condition[2:]:
+        condition = usable(run, sql, release, channel, now)
+        if condition is None or condition.in_trial:
             continue
         ready_at = run(sql["channel_next_ready"], channel).fetchone()[0]
         earliest = ready_at if earliest is None else min(earliest, ready_at)
@@ -54,58 +75,60 @@ class Claiming:
 
     def claim(self, worker: str, now: int, lease_until: int, limit: int) -> list[Claimed]:
         """See Store.claim. Each call begins after the channel at which the last one ended."""
+        if not self._tx.may_send:
+            return []
         channels = self._usable_channels(now, limit)
         claimed: list[Claimed] = []
-        trials: set[tuple[str, str]] = set()
-        for index, (account, channel, credential, fingerprint, own, shared) in enumerate(channels):
+        trials: set[tuple[str, ...]] = set()
+        for index, ((account, channel), how) in enumerate(channels):
             share = -(-(limit - len(claimed)) // (len(channels) - index))
             if share <= 0:
                 break
             self._served = (account, channel)
-            trial = Condition.TRIAL in (own, shared)
-            if trial:
-                share = self._trial_share(account, channel, credential if shared == Condition.TRIAL else "", trials)
+            if how.in_trial:
+                share = self._trial_share(account, channel, how, trials)
             if share:
                 for (lane,) in self._run(self._sql["runnable_lanes"], (account, channel, now, share)).fetchall():
-                    one = self._start(account, lane, (credential, fingerprint), worker, now, lease_until, trial=int(trial))
+                    one = self._start(account, lane, how, worker, now, lease_until)
                     if one is not None:
                         claimed.append(one)
         return claimed
 
     def claim_again(self, changes: Changes, worker: str, lease_until: int) -> Claimed | None:
         """Claim the one lane that an act in this transaction gave back, by the rules of any claim; a trial waits for its turn."""
+        if not self._tx.may_send:
+            return None
         [release] = changes.releases
         found = self._run(self._sql["lane_runnable_now"], (changes.account, release.lane, changes.at)).fetchone()
         if found is None:
             return None
-        condition = self._run(self._sql["channel_condition"], (changes.account, found[0], changes.at)).fetchone()
-        if condition is None or Condition.TRIAL in condition[2:]:
+        how = usable(self._run, self._sql, self._tx.release, (changes.account, found[0]), changes.at)
+        if how is None or how.in_trial:
             return None
-        return self._start(changes.account, release.lane, condition[:2], worker, changes.at, lease_until, trial=0)
+        return self._start(changes.account, release.lane, how, worker, changes.at, lease_until)
 
-    def _usable_channels(self, now: int, limit: int) -> list[tuple[str, str, str, str, str, str]]:
-        """Up to `limit` channels: (account, channel, credential, fingerprint, own condition, the credential's condition)."""
-        found: list[tuple[str, str, str, str, str, str]] = []
+    def _usable_channels(self, now: int, limit: int) -> list[tuple[tuple[str, str], Usable]]:
+        """Up to `limit` channels, as ((account, channel), how they may be used)."""
+        found: list[tuple[tuple[str, str], Usable]] = []
         for channel in runnable_channels(self._run, self._sql, self._served):
-            condition = self._run(self._sql["channel_condition"], (*channel, now)).fetchone()
-            if condition is not None:
-                found.append((*channel, *condition))
+            how = usable(self._run, self._sql, self._tx.release, channel, now)
+            if how is not None:
+                found.append((channel, how))
                 if len(found) == limit:
                     break
         return found
 
-    def _trial_share(self, account: str, channel: str, credential: str, trials: set[tuple[str, str]]) -> int:
-        """One lane at a time; with `credential`, one over all channels that use it."""
-        if not credential:
+    def _trial_share(self, account: str, channel: str, how: Usable, trials: set[tuple[str, ...]]) -> int:
+        """One lane at a time; where the credential is in trial, one over all channels that use it."""
+        if how.of_credential != Condition.TRIAL:
             return 0 if self._run(self._sql["channel_busy"], (account, channel)).fetchone() else 1
-        if (account, credential) in trials or self._run(self._sql["credential_busy"], (account, credential)).fetchone():
+        query, key = ("shared_busy", (how.shared,)) if how.shared else ("credential_busy", (account, how.credential))
+        if key in trials or self._run(self._sql[query], key).fetchone():
             return 0
-        trials.add((account, credential))
+        trials.add(key)
         return 1
 
-    def _start(
-        self, account: str, lane: str, version: tuple[str, str], worker: str, now: int, lease_until: int, *, trial: int
-    ) -> Claimed | None:
+    def _start(self, account: str, lane: str, how: Usable, worker: str, now: int, lease_until: int) -> Claimed | None:
         found = self._run(self._sql["lane_head"], (account, lane)).fetchone()
         delivery = make_delivery(found[:WIDTH])
         if delivery.state is not State.QUEUED:
@@ -114,14 +137,14 @@ class Claiming:
             return None
         address, control, contact, payload = found[WIDTH:]
         overtaken = bool(delivery.returned) and bool(self._run(self._sql["lane_overtaken"], (account, lane, delivery.seq)).fetchone())
-        credential, fingerprint = version
+        credential, fingerprint = how[:2]
         changes = Changes(account, now, credential=f"{credential}@{fingerprint}")
         delivery = self._tx.fold(changes, delivery, decide.start(delivery, fingerprint=fingerprint, overtaken=overtaken))
         if overtaken:
             self._run(self._sql["lane_refresh"], (account, lane))
             return None
         fence = self._run(self._sql["lane_take"], (worker, lease_until, account, lane)).fetchone()[0]
-        return Claimed(lane, fence, lease_until, delivery, address, contact, control, payload, fingerprint, credential, trial)
+        return Claimed(lane, fence, lease_until, delivery, address, contact, control, payload, fingerprint, credential, int(how.in_trial))
 
     def expire(self, now: int, lease_until: int) -> list[tuple[str, str, int, Delivery | None]]:
         """Take over lanes whose lease is over: (account, lane, fence, head)."""

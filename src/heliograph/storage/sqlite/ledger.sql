@@ -6,6 +6,9 @@ SELECT version FROM delivery WHERE account = :account AND id = :id
 -- name: health_version
 SELECT version FROM health WHERE account = :account AND kind = :kind AND subject = :subject
 
+-- name: document_version
+SELECT version FROM document WHERE account = :account AND kind = :kind AND id = :id
+
 -- name: lane_holder
 SELECT owner, fence FROM lane WHERE account = :account AND id = :id
 
@@ -81,11 +84,15 @@ SELECT account, channel FROM lane WHERE head IS NOT NULL AND blocked = 0 AND own
 ORDER BY account, channel LIMIT 1
 
 -- name: channel_condition
-SELECT c.credential, r.fingerprint, coalesce(hc.condition, 'well'), coalesce(hr.condition, 'well')
+-- A shared credential is the installation's: its name stands for the id, and the release says which version it holds.
+SELECT coalesce(nullif(r.shared, ''), c.credential), coalesce(v.fingerprint, r.fingerprint),
+  coalesce(hc.condition, 'well'), coalesce(hr.condition, 'well'), r.shared
 FROM channel c
 JOIN credential r ON r.account = c.account AND r.id = c.credential
+LEFT JOIN release_credential v ON v.release = :release AND v.credential = r.shared AND r.shared <> ''
 LEFT JOIN health hc ON hc.account = c.account AND hc.kind = 'channel' AND hc.subject = c.id
-LEFT JOIN health hr ON hr.account = c.account AND hr.kind = 'credential' AND hr.subject = c.credential || '@' || r.fingerprint
+LEFT JOIN health hr ON hr.account = CASE r.shared WHEN '' THEN c.account ELSE '' END AND hr.kind = 'credential'
+  AND hr.subject = coalesce(nullif(r.shared, ''), c.credential) || '@' || coalesce(v.fingerprint, r.fingerprint)
 WHERE c.account = :account AND c.id = :channel AND c.enabled = 1 AND c.throttled_until <= :now
   AND coalesce(hc.condition, 'well') <> 'held' AND coalesce(hr.condition, 'well') <> 'held'
 
@@ -106,6 +113,11 @@ SELECT 1 FROM lane WHERE account = :account AND channel = :channel AND owner <> 
 -- name: credential_busy
 SELECT 1 FROM channel c JOIN lane l ON l.account = c.account AND l.channel = c.id AND l.owner <> ''
 WHERE c.account = :account AND c.credential = :credential LIMIT 1
+
+-- name: shared_busy
+SELECT 1 FROM credential r JOIN channel c ON c.account = r.account AND c.credential = r.id
+JOIN lane l ON l.account = c.account AND l.channel = c.id AND l.owner <> ''
+WHERE r.shared = :shared LIMIT 1
 
 -- name: lane_take
 UPDATE lane SET owner = :owner, lease_until = :lease_until, fence = fence + 1 WHERE account = :account AND id = :id RETURNING fence

@@ -93,7 +93,7 @@ class SqliteStore(Reads):
     async def next_due(self, now: int) -> int | None:
         """See ports.store."""
         moments: list[int | None] = [
-            next_ready(self._reader.execute, self._sql, now),
+            next_ready(self._reader.execute, self._sql, self._transaction.release, now),
             *map(_moment, self._reader.execute(self._sql["next_due"], (now,)).fetchall()[0]),
         ]
         return min((moment for moment in moments if moment is not None), default=None)

@@ -23,7 +23,10 @@ class Transaction:
         self._many: Any = connection.executemany
         self._parameters = {name: query.parameters for name, query in queries.items()}
         self.sql = {name: query.sql for name, query in queries.items()}
-        self._release = release
+        self.release = release
+        found = self.run(self.sql["release_share"], (release,)).fetchone()
+        #: Whether this release may claim lanes at all: this connection is the only writer, so nobody else changes it.
+        self.may_send = found is None or found[2] > found[1]
 
     def apply(self, changes: Changes) -> bool:
         """Write one act. Returns whether it touched a lane. Raises Conflict, Fenced or Duplicate before anything is written."""
@@ -38,12 +41,12 @@ class Transaction:
         for fold in changes.folds:
             row = fold.row
             if isinstance(row, Delivery):
-                self._set_delivery(ledger.fold_delivery(changes, row, fold.events, self._release, events))
+                self._set_delivery(ledger.fold_delivery(changes, row, fold.events, self.release, events))
                 touched.add((row.account, row.lane))
             else:
-                self.run(self.sql["health_set"], ledger.fold_health(changes, row, fold.events, self._release, events))
+                self.run(self.sql["health_set"], ledger.fold_health(changes, row, fold.events, self.release, events))
         for loose in changes.loose:
-            events.append(ledger.loose_row(changes, loose, self._release))
+            events.append(ledger.loose_row(changes, loose, self.release))
         self._append(events)
         for release in changes.releases:
             self.run(self.sql["lane_release"], (release.not_before, changes.account, release.lane))
@@ -58,7 +61,7 @@ class Transaction:
     def fold(self, changes: Changes, delivery: Delivery, events: Sequence[Event]) -> Delivery:
         """Append `events` and set the row they make; for acts that read and decide inside the transaction."""
         into: list[EventRow] = []
-        folded = ledger.fold_delivery(changes, delivery, events, self._release, into)
+        folded = ledger.fold_delivery(changes, delivery, events, self.release, into)
         self._set_delivery(folded)
         self._append(into)
         return folded
@@ -79,10 +82,17 @@ class Transaction:
                 if (found[0] if found else 0) != row.version:
                     raise Conflict(row.subject)
         for put in changes.puts:
-            if isinstance(put, rows.Seen):
-                self._unseen("seen", put[:3])
-            elif isinstance(put, rows.Answer):
-                self._unseen("answer", put[:2])
+            self._guard_put(put)
+
+    def _guard_put(self, put: Any) -> None:
+        if isinstance(put, rows.Seen):
+            self._unseen("seen", put[:3])
+        elif isinstance(put, rows.Answer):
+            self._unseen("answer", put[:2])
+        elif isinstance(put, rows.Document) and put.version:
+            known = self.run(self.sql["document_version"], put[:3]).fetchone()
+            if (known[0] if known else 0) != put.version - 1:
+                raise Conflict(put.id)
 
     def _unseen(self, query: str, key: tuple[Any, ...]) -> None:
         if self.run(self.sql[query], key).fetchone():
@@ -94,10 +104,12 @@ class Transaction:
         self.run(self.sql[name], row if parameters == row._fields else tuple(getattr(row, field) for field in parameters))
         if isinstance(row, rows.Ticket):
             self.run(self.sql["ticket_number_next"], (row.account,))
+        elif isinstance(row, rows.ReleaseShare) and row.release == self.release:
+            self.may_send = row.high > row.low
 
     def _queue(self, changes: Changes, new: NewDelivery, events: list[EventRow]) -> None:
         seq = self.run(self.sql["lane_push"], (changes.account, new.lane, new.channel, changes.at)).fetchone()[0]
-        self.run(self.sql["delivery_add"], ledger.begin_delivery(changes, new, seq, self._release, events))
+        self.run(self.sql["delivery_add"], ledger.begin_delivery(changes, new, seq, self.release, events))
 
     def _set_delivery(self, d: Delivery) -> None:
         self.run(

@@ -65,8 +65,9 @@ CREATE TABLE channel (
   FOREIGN KEY (account, credential) REFERENCES credential (account, id)
 );
 
+-- Account '' is the installation: a credential that all accounts share.
 CREATE TABLE health (
-  account    TEXT COLLATE "C" NOT NULL REFERENCES account (id),
+  account    TEXT COLLATE "C" NOT NULL,
   kind       TEXT COLLATE "C" NOT NULL CHECK (kind IN ('channel', 'credential')),
   subject    TEXT COLLATE "C" NOT NULL,
   condition  TEXT COLLATE "C" NOT NULL CHECK (condition IN ('well', 'held', 'trial')),
@@ -244,8 +245,7 @@ CREATE TABLE event (
   reason      TEXT COLLATE "C" NOT NULL,
   data        TEXT COLLATE "C" NOT NULL,
   txid        xid8 NOT NULL DEFAULT pg_current_xact_id(),
-  PRIMARY KEY (account, seq),
-  FOREIGN KEY (account) REFERENCES account (id)
+  PRIMARY KEY (account, seq)
 );
 CREATE INDEX event_stream ON event (account, stream, stream_id, seq);
 CREATE UNIQUE INDEX event_position ON event (account, subject, position) WHERE position IS NOT NULL;

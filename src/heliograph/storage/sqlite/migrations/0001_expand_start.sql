@@ -63,8 +63,9 @@ CREATE TABLE channel (
   FOREIGN KEY (account, credential) REFERENCES credential (account, id)
 ) STRICT;
 
+-- Account '' is the installation: a credential that all accounts share.
 CREATE TABLE health (
-  account    TEXT NOT NULL REFERENCES account (id),
+  account    TEXT NOT NULL,
   kind       TEXT NOT NULL CHECK (kind IN ('channel', 'credential')),
   subject    TEXT NOT NULL,
   condition  TEXT NOT NULL CHECK (condition IN ('well', 'held', 'trial')),
