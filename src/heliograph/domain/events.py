@@ -3,20 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from heliograph.domain import incident_events as incident_events, release_events as release_events
+from heliograph.domain.event import Event as Event
 from heliograph.domain.outcomes import ReceiptLevel
 from heliograph.domain.reasons import Reason
-
-
-class Event:
-    """Base of all kinds. A kind is never renamed or reused; payloads only ever gain fields."""
-
-    __slots__ = ()
-    kind: ClassVar[str]
-    #: Raised when the payload's meaning changes; older versions are then upcast on reading.
-    version: ClassVar[int] = 1
-    #: What the Events tab says; translated by this string, filled from the fields.
-    sentence: ClassVar[str]
-
 
 # --- of a delivery, on its ticket's stream ------------------------------------------------------
 
@@ -321,7 +311,10 @@ class ConversationLost(Event):
 
 @dataclass(frozen=True, slots=True)
 class HoldStarted(Event):
-    """Nothing new is spent from now on. `operation`: "send" or "check"."""
+    """Nothing new is spent from now on. `operation`: "send", "check", or "receipt" where what was accepted was handed back.
+
+    `interval` is not 0 where the last hold's story goes on.
+    """
 
     kind: ClassVar[str] = "hold_started"
     sentence: ClassVar[str] = "Sending is on hold; replies wait in order."
@@ -329,6 +322,7 @@ class HoldStarted(Event):
     code: str
     operation: str
     trial_at: int
+    interval: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +344,16 @@ class TrialStarted(Event):
 
     kind: ClassVar[str] = "trial_started"
     sentence: ClassVar[str] = "The probe passes again; one conversation is tried first."
+
+
+@dataclass(frozen=True, slots=True)
+class TrialPassed(Event):
+    """The one lane got through where messages had been accepted and then handed back: not at once a proof. Judged at `trial_at`."""
+
+    kind: ClassVar[str] = "trial_passed"
+    sentence: ClassVar[str] = "The one that was tried was accepted; the others follow unless it is handed back."
+    interval: int
+    trial_at: int
 
 
 @dataclass(frozen=True, slots=True)
