@@ -169,6 +169,37 @@ async def told_by_another(sim: Simulation) -> None:
         sim.violated(f"{wasted} attempts were begun and not made")
 
 
+async def refused_though_probed(sim: Simulation) -> None:
+    """Sending is refused for ten minutes while every probe passes, as it is when permission is missing or a bill is unpaid."""
+    for service in ("sunshine", "telegram", "keyed"):
+        sim.world.fault(service, Mode.REVOKED, operation="send")
+        for number in range(2):
+            await replies(sim, place(sim, service, number))
+    await _sparing(sim, 600.0, 30)
+
+
+def handed_back(code: str, calls: int) -> Scenario:
+    """For half an hour everything is accepted and then handed back by receipt; at most so many `calls` a channel may be spent on it."""
+
+    async def scenario(sim: Simulation) -> None:
+        sim.world.fault("sunshine", Mode.RECEIPT_FAILURE, error_code=code)
+        for number in range(2):
+            await replies(sim, place(sim, "sunshine", number))
+        await _sparing(sim, 1800.0, calls)
+
+    return scenario
+
+
+async def _sparing(sim: Simulation, seconds: float, calls: int) -> None:
+    names = {channel.id: name for name, channel in sim.channels.items()}
+    for _ in range(int(seconds / 10.0)):
+        await sim.loop.sleep(10.0)
+        for channel, made in sim.rows("SELECT channel, count(*) FROM event WHERE kind = 'attempt_started' GROUP BY channel"):
+            if made > calls:
+                sim.violated(f"hold: {made} attempts were made on {names[channel]}, which was never well")
+                return
+
+
 async def store_away(sim: Simulation) -> None:
     """The store is not there for a minute, for nobody."""
     until = sim.loop.time() + 60.0

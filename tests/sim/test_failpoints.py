@@ -38,3 +38,14 @@ def test_a_hold_that_another_process_ended_is_over() -> None:
 
 def test_a_store_that_is_away_stops_nothing_for_good() -> None:
     assert live(scenarios.store_away).violations == []
+
+
+@pytest.mark.parametrize("hosts", [1, 2])
+def test_where_sending_is_refused_one_lane_is_tried_per_interval_though_the_probe_passes(hosts: int) -> None:
+    assert live(scenarios.refused_though_probed, hosts=hosts).violations == []
+
+
+@pytest.mark.parametrize(("code", "calls"), [("service_unavailable", 80), ("forbidden", 80), ("too_many_requests", 300)])
+@pytest.mark.parametrize("hosts", [1, 2])
+def test_what_is_handed_back_again_and_again_is_sent_ever_more_rarely(hosts: int, code: str, calls: int) -> None:
+    assert live(scenarios.handed_back(code, calls), hosts=hosts).violations == []

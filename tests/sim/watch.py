@@ -74,7 +74,7 @@ class Watch:
 
     def health(self, row: Health, event: Any) -> None:
         """A hold was recorded, or its end."""
-        if isinstance(event, (ev.HoldStarted, ev.HoldProlonged)):
+        if isinstance(event, (ev.HoldStarted, ev.HoldProlonged, ev.TrialPassed)):
             self._held.setdefault(row.subject, self._sim.loop.time())
         elif isinstance(event, (ev.TrialStarted, ev.HoldEnded)):
             self._held.pop(row.subject, None)

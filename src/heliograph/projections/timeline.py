@@ -47,6 +47,7 @@ TONES: dict[str, Tone] = {
     ev.ReceiptReturned.kind: Tone.WAIT,
     ev.HoldStarted.kind: Tone.WAIT,
     ev.HoldProlonged.kind: Tone.WAIT,
+    ev.TrialPassed.kind: Tone.WAIT,
     ev.PartNotCarried.kind: Tone.WAIT,
     ev.QuestionRaised.kind: Tone.ASK,
 }
@@ -115,7 +116,7 @@ def _meanwhile(stream: Sequence[EventRead], waiting: Sequence[Span]) -> list[Eve
     chosen: list[EventRead] = []
     holds: dict[str, list[EventRead]] = {}
     for read in stream:
-        if read.kind in (ev.HoldStarted.kind, ev.HoldProlonged.kind, ev.TrialStarted.kind):
+        if read.kind in (ev.HoldStarted.kind, ev.HoldProlonged.kind, ev.TrialStarted.kind, ev.TrialPassed.kind):
             holds.setdefault(read.subject, []).append(read)
         elif read.kind == ev.HoldEnded.kind:
             hold = [*holds.pop(read.subject, []), read]

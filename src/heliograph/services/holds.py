@@ -11,7 +11,7 @@ from heliograph.domain.reasons import REASONS, Effect, Reason
 from heliograph.ports.store import Changes, Fold, Probe, Store
 from heliograph.services.channels import Connected
 
-STARTS = (ev.HoldStarted, ev.HoldProlonged)
+STARTS = (ev.HoldStarted, ev.HoldProlonged, ev.TrialPassed)
 
 
 class Holds:

@@ -7,9 +7,10 @@ import msgspec
 from heliograph.domain import decide
 from heliograph.domain.delivery import RANK, Delivery, State
 from heliograph.domain.events import ReceiptReturned
+from heliograph.domain.health import RECEIPT
 from heliograph.domain.outcomes import ReceiptLevel
 from heliograph.domain.reasons import Reason
-from heliograph.domain.retry import SECOND
+from heliograph.domain.retry import SECOND, backoff
 from heliograph.ports import rows
 from heliograph.ports.provider import Receipt
 from heliograph.ports.store import Changes, Duplicate, Fold, Unavailable
@@ -62,10 +63,16 @@ async def _apply(context: Context, channel: rows.Channel, receipt: Receipt, deli
         return
     changes.folds.append(Fold(delivery, events))
     returned = next((e for e in events if isinstance(e, ReceiptReturned)), None)
-    if returned is not None and delivery.rank <= 1:
-        connected = await context.channels.get(channel.account, channel.id)
-        if connected is not None and returned.reason is not Reason.RATE_LIMITED:
-            await hold(context.store, changes, connected, returned.reason, returned.code, "send", now=changes.at)
+    if returned is None or delivery.rank > 1:
+        return
+    if returned.reason is Reason.RATE_LIMITED:
+        # A receipt does not say for how long; each time that it comes back, longer.
+        wait = backoff(delivery.epoch, context.rng.jitter())
+        changes.puts.append(rows.Throttle(channel.account, channel.id, changes.at + wait))
+        return
+    connected = await context.channels.get(channel.account, channel.id)
+    if connected is not None:
+        await hold(context.store, changes, connected, returned.reason, returned.code, RECEIPT, now=changes.at)
 
 
 async def _up_to(context: Context, channel: rows.Channel, receipt: Receipt, changes: Changes) -> None:
