@@ -4,6 +4,7 @@ from typing import Any
 
 from heliograph.domain import events as ev, health
 from heliograph.domain.reasons import Reason
+from heliograph.ports import rows
 from heliograph.ports.store import Changes, Fold
 from heliograph.services.channels import Connected
 from heliograph.services.holds import Holds
@@ -14,14 +15,9 @@ class Row:
 
 
 def connected() -> Connected:
-    class Credential:
-        id = "crd_1"
-        fingerprint = "f"
-
     row: Any = Row()
-    credential: Any = Credential()
     spec: Any = None
-    return Connected(row, None, spec, credential, 0)
+    return Connected(row, None, spec, rows.Credential("acc", "crd_1", "sandbox", "", "f", "", 1), 0)
 
 
 def started(kind: str, subject: str) -> Changes:

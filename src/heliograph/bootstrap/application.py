@@ -11,13 +11,13 @@ from heliograph.bootstrap.live import Live
 from heliograph.bootstrap.system import SystemClock, SystemRng, calm_collector
 from heliograph.domain.ids import id_value, make_id
 from heliograph.ports.provider import Provider, ProviderSpec
-from heliograph.ports.runtime import Failpoint, Files, Observe
+from heliograph.ports.runtime import Failpoint, Files, Observe, Vault
 from heliograph.ports.store import Changes, Store
 from heliograph.providers.courier import CourierHttp
 from heliograph.providers.http import AiohttpHttp
 from heliograph.providers.registry import PROVIDERS
 from heliograph.services.breaker import Breaker
-from heliograph.services.channels import Channels
+from heliograph.services.channels import Channels, SharedCredential
 from heliograph.services.context import Context
 from heliograph.services.holds import Holds
 from heliograph.services.policies import Policies
@@ -38,6 +38,8 @@ class Config:
     master_key: bytes = field(repr=False)
     database: str = field(default="", repr=False)
     release: str = "dev"
+    #: Shared credentials: name -> provider and its fields.
+    shared: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     #: Networks (CIDR) off the public internet that providers may be at; only beside a sandbox.
     allow_networks: tuple[str, ...] = ()
     connections: int = 1000
@@ -105,9 +107,10 @@ def _assemble(config: Config, store: Store, clock: SystemClock, rng: SystemRng, 
     def make(name: str, fields: Mapping[str, str]) -> Provider:
         return PROVIDERS[name](fields, http)
 
+    shared = {name: _shared(name, fields, vault) for name, fields in config.shared.items()}
     files: Files = DiskFiles(config.data / "files")
     breaker = Breaker()
-    context = Context(store, clock, rng, Channels(store, make, vault), files, failpoint, observe, Policies(store, breaker), breaker)
+    context = Context(store, clock, rng, Channels(store, make, vault, shared), files, failpoint, observe, Policies(store, breaker), breaker)
     holds, live = Holds(), Live()
 
     def committed(changes: Changes) -> None:
@@ -116,6 +119,11 @@ def _assemble(config: Config, store: Store, clock: SystemClock, rng: SystemRng, 
 
     store.on_committed = committed
     return Application(config, context, holds, live, {name: cls.spec for name, cls in PROVIDERS.items()}, http)
+
+
+def _shared(name: str, given: Mapping[str, str], vault: Vault) -> SharedCredential:
+    fields = {field: value for field, value in given.items() if field != "provider"}
+    return SharedCredential(name, given["provider"], fields, vault.fingerprint(fields))
 
 
 async def _open_store(config: Config, now: int, new_id: str) -> Store:

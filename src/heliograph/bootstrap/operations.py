@@ -51,6 +51,8 @@ class AddChannel(msgspec.Struct, forbid_unknown_fields=True):
     provider: str
     name: str
     config: dict[str, str]
+    #: Name of a credential of the installation, instead of secrets of its own.
+    shared: str = ""
 
     def __repr__(self) -> str:
         return "AddChannel(…)"
@@ -112,7 +114,7 @@ async def _add_channel(application: Application, wanted: AddChannel) -> Answer:
         raise NotDone(f"There is no such provider. There are: {', '.join(sorted(application.specs))}.")
     try:
         channel = await configure.create_channel(
-            application.context, wanted.account, spec, name=wanted.name, config=wanted.config, actor=ACTOR
+            application.context, wanted.account, spec, name=wanted.name, config=wanted.config, actor=ACTOR, shared=wanted.shared
         )
     except Invalid as invalid:
         raise NotDone(f"{invalid} {_fields(spec)}") from invalid

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from heliograph.bootstrap import shared
+
 PREFIX = "HELIOGRAPH_"
 #: Read by others than Settings: the file itself, and what only tests set.
 ELSEWHERE = ("HELIOGRAPH_CONFIG", "HELIOGRAPH_FAILPOINT", "HELIOGRAPH_TESTING")
@@ -35,6 +37,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allow_networks: Annotated[str, Meta(pattern=r"^[0-9a-fA-F.:/, ]*$", description="networks such as 10.0.0.0/8, comma separated")] = ""
     log_format: Annotated[Literal["auto", "json", "pretty"], Meta(description="auto, json or pretty")] = "auto"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="debug, info, warning or error")] = "info"
+
+    #: Shared credentials by name, each with its provider and that provider's fields; see bootstrap.shared.
+    credential: dict[str, dict[str, str]] = {}
 
     def __repr__(self) -> str:
         return "Settings(…)"
@@ -62,7 +67,7 @@ class SettingsError(ValueError):
         self.problems = problems
 
 
-FIELDS = {field.name: field for field in msgspec.structs.fields(Settings)}
+FIELDS = {field.name: field for field in msgspec.structs.fields(Settings) if field.name != shared.TABLE}
 _PLACEHOLDER = re.compile(
     r"^(change[-_ ]?me|replace[-_ ]?me|placeholder|to[-_ ]?do|xxx+|fixme|example|secret|password|none|null|undefined|your[-_ ].*|<.*>)$",
     re.I,
@@ -75,19 +80,24 @@ def load(environ: Mapping[str, str], *, file: Path | None = None) -> Settings:
     problems: list[str] = []
     given: dict[str, tuple[str, Any]] = {}
     path = file or (Path(environ["HELIOGRAPH_CONFIG"]) if environ.get("HELIOGRAPH_CONFIG") else None)
+    table: Any = {}
     if path is not None:
         for name, value in _read(path, problems).items():
-            if name in FIELDS:
+            if name == shared.TABLE:
+                table = value
+            elif name in FIELDS:
                 given[name] = (f"{name} in {path.name}", value)
             else:
-                problems.append(f"{path.name} has no setting {name}.{_guess(name, list(FIELDS))}")
+                problems.append(f"{path.name} has no setting {name}.{_guess(name, [*FIELDS, shared.TABLE])}")
     variables = [PREFIX + name.upper() for name in FIELDS]
-    for variable in sorted(v for v in environ if v.startswith(PREFIX) and v not in ELSEWHERE):
+    for variable in sorted(v for v in environ if v.startswith(PREFIX) and v not in ELSEWHERE and not v.startswith(shared.PREFIX)):
         if variable in variables:
             given[variable.removeprefix(PREFIX).lower()] = (variable, environ[variable])
         else:
             problems.append(f"{variable} is not a setting.{_guess(variable, [*variables, *ELSEWHERE])}")
     values = {name: _value(name, source, value, problems) for name, (source, value) in given.items()}
+    credentials = shared.gather(environ, table, path.name if path is not None else "", problems)
+    values[shared.TABLE] = shared.checked(credentials, problems, looks_accidental, _guess)
     if problems:
         raise SettingsError(problems)
     return Settings(**values)

@@ -28,6 +28,7 @@ def add(
     name: str = "",
     set: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     secret: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    shared: str = "",
     json: Json = False,
     place: Place = HERE,
 ) -> int:
@@ -55,6 +56,8 @@ def add(
         A field that is not secret, as field=value.
     secret
         A field that is secret: its value is asked for.
+    shared
+        Use a credential of the installation, by its name in HELIOGRAPH_CREDENTIAL__<NAME>__….
     """
     config = {}
     for item in set:
@@ -64,7 +67,7 @@ def add(
         config[field] = value
     for field in secret:
         config[field] = getpass.getpass(f"{field}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-    made = carry_out(place, AddChannel(account, provider, name or provider.title(), config))
+    made = carry_out(place, AddChannel(account, provider, name or provider.title(), config, shared))
     if json:
         print_json(made)
     else:

@@ -83,7 +83,7 @@ def config_of(settings: Settings, *, create_key: bool = False) -> Config:
         key = found
     return Config(
         data=data, master_key=key, database=settings.database_url, release=release_of(settings), allow_networks=settings.networks,
-        connections=settings.connections,
+        connections=settings.connections, shared=settings.credential,
     )  # fmt: skip
 
 

@@ -16,6 +16,19 @@ from heliograph.services.sealed import Sealed, blanks
 Build = Callable[[str, Mapping[str, str]], Provider]
 
 
+class SharedCredential(NamedTuple):
+    """A credential of the installation, from this process's own environment: the fields of a provider that all its channels share."""
+
+    name: str
+    provider: str
+    fields: Mapping[str, str]
+    #: Keyed, as Vault.fingerprint makes it.
+    fingerprint: str
+
+    def __repr__(self) -> str:
+        return f"SharedCredential({self.name})"
+
+
 class Connected(NamedTuple):
     """A channel, ready to use, with the version of the credential that it uses."""
 
@@ -28,8 +41,18 @@ class Connected(NamedTuple):
 
     @property
     def version(self) -> str:
-        """The credential version: `credential@fingerprint`."""
-        return f"{self.credential.id}@{self.credential.fingerprint}"
+        """The credential version, see version_of."""
+        return version_of(self.credential)
+
+    @property
+    def holder(self) -> str:
+        """The account whose credential it is; "" is the installation."""
+        return "" if self.credential.shared else self.channel.account
+
+
+def version_of(credential: rows.Credential) -> str:
+    """The subject of a credential version's health: `credential@fingerprint`. A shared one is known by its name."""
+    return f"{credential.shared or credential.id}@{credential.fingerprint}"
 
 
 def place(account: str, credential: str) -> str:
@@ -55,10 +78,12 @@ def _settle(config: Mapping[str, Any], spec: ProviderSpec) -> float:
 class Channels:
     """Builds each channel's provider once per credential version."""
 
-    def __init__(self, store: Store, build: Build, vault: Vault) -> None:
+    def __init__(self, store: Store, build: Build, vault: Vault, shared: Mapping[str, SharedCredential] | None = None) -> None:
         self._store = store
         self._build = build
         self.vault = vault
+        #: By name: what this process's environment holds.
+        self.shared = shared or {}
         self._known: dict[tuple[str, str], Connected] = {}
 
     async def get(self, account: str, channel: str, *, fingerprint: str = "") -> Connected | None:
@@ -72,7 +97,7 @@ class Channels:
         row = await self._store.channel(account, channel)
         if row is None:
             return None
-        credential = await self._store.credential(account, row.credential)
+        credential = await self.credential(account, row.credential)
         if credential is None:
             return None
         if known is not None and known.channel == row and known.credential == credential:
@@ -80,12 +105,29 @@ class Channels:
         config = msgspec.json.decode(row.config)
         provider: Provider | Sealed
         try:
-            provider = self._build(row.provider, config | self.vault.open(credential.sealed, place=place(account, credential.id)))
+            provider = self._build(row.provider, config | self.secrets(credential))
         except SealBroken:
             provider = Sealed(self._build(row.provider, blanks(config)))
         connected = Connected(row, provider, provider.spec, credential, int(_settle(config, provider.spec) * SECOND))
         self._known[(account, channel)] = connected
         return connected
+
+    async def credential(self, account: str, id: str) -> rows.Credential | None:
+        """A credential's row; the fingerprint of a shared one is that of the version which this process holds, "" where it holds none."""
+        row = await self._store.credential(account, id)
+        if row is None or not row.shared:
+            return row
+        shared = self.shared.get(row.shared)
+        return row._replace(fingerprint=shared.fingerprint if shared is not None else "")
+
+    def secrets(self, credential: rows.Credential) -> dict[str, str]:
+        """The fields that the credential brings. Raises SealBroken, also where the environment holds no such shared credential."""
+        if not credential.shared:
+            return self.vault.open(credential.sealed, place=place(credential.account, credential.id))
+        shared = self.shared.get(credential.shared)
+        if shared is None or shared.provider != credential.provider:
+            raise SealBroken(credential.shared)
+        return dict(shared.fields)
 
     async def known(self, account: str, channel: str) -> Connected | None:
         """The channel as it was when last looked at: enough to render with, and no question to the store."""

@@ -1,7 +1,7 @@
 """Create and change accounts, agents, channels and API tokens; every change is an event, every secret is sealed."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -35,9 +35,15 @@ async def create_agent(context: Context, account: str, name: str, *, role: str =
     return agent
 
 
-def check_config(spec: ProviderSpec, config: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Split a channel's configuration into (plain, secret). Raises Invalid, naming the field, never a value."""
-    fields = {field.name: field for field in spec.fields}
+def check_config(spec: ProviderSpec, config: Mapping[str, str], *, given: Collection[str] = ()) -> tuple[dict[str, str], dict[str, str]]:
+    """Split a channel's configuration into (plain, secret). `given`: fields that a shared credential brings.
+
+    Raises Invalid, naming the field, never a value.
+    """
+    fields = {field.name: field for field in spec.fields if field.name not in given}
+    brought = sorted(set(config) & set(given))
+    if brought:
+        raise Invalid(f"{', '.join(brought)}: comes from the shared credential; leave it away.")
     unknown = sorted(set(config) - set(fields))
     if unknown:
         raise Invalid(f"{spec.title} has no field {', '.join(unknown)}. Its fields are {', '.join(fields)}.")
@@ -66,17 +72,22 @@ def _stay_at_home(spec: ProviderSpec, plain: Mapping[str, str], secret: Mapping[
 
 
 async def create_channel(
-    context: Context, account: str, spec: ProviderSpec, *, name: str, config: Mapping[str, str], actor: str, id: str = ""
+    context: Context, account: str, spec: ProviderSpec, *, name: str, config: Mapping[str, str], actor: str, id: str = "", shared: str = ""
 ) -> str:
-    """A new channel with a credential of its own; returns its id. Raises Missing or Invalid."""
+    """A new channel with a credential of its own, or with the installation's credential `shared`; returns its id.
+
+    Raises Missing or Invalid.
+    """
     if await context.store.account(account) is None:
         raise Missing("account")
-    plain, secret = check_config(spec, config)
+    plain, secret = check_config(spec, config, given=_brought(context, spec, shared))
     channel = id or context.new_id("chn")
     credential = context.new_id("crd")
     changes = Changes(account, context.clock.now(), actor)
     changes.puts += [
-        _sealed(context, account, credential, spec.name, secret, changes.at),
+        rows.Credential(account, credential, spec.name, "", "", "", changes.at, shared)
+        if shared
+        else _sealed(context, account, credential, spec.name, secret, changes.at),
         rows.Channel(
             account, channel, spec.name, name, msgspec.json.encode(plain).decode(), credential, 1, 0, changes.at, changes.at
         ),
@@ -99,13 +110,14 @@ async def change_channel(
     if connected is None:
         raise Missing("channel")
     channel, credential = connected.channel, connected.credential
-    old_secret = context.channels.vault.open(credential.sealed, place=place(account, credential.id))
+    given = _brought(context, connected.spec, credential.shared)
+    old_secret = {} if credential.shared else context.channels.secrets(credential)
     old_plain: dict[str, str] = msgspec.json.decode(channel.config)
     _stay_at_home(connected.spec, old_plain, old_secret, config)
     merged = {**old_plain, **old_secret, **config}
-    plain, secret = check_config(connected.spec, merged)
+    plain, secret = check_config(connected.spec, merged, given=given)
     changes = Changes(account, context.clock.now(), actor)
-    if secret != old_secret:
+    if secret != old_secret and not credential.shared:
         changes.puts.append(_sealed(context, account, credential.id, channel.provider, secret, changes.at))
         old = await context.store.health(account, "credential", connected.version)
         if old is not None and old.condition is not Condition.WELL:
@@ -120,6 +132,17 @@ async def change_channel(
     context.channels.forget(account, channel_id)
     context.suspect(account, channel_id)
     context.channels_changed.set()
+
+
+def _brought(context: Context, spec: ProviderSpec, shared: str) -> Collection[str]:
+    """The fields that a shared credential brings. Raises Invalid where the environment has none of that name for this provider."""
+    if not shared:
+        return ()
+    credential = context.channels.shared.get(shared)
+    if credential is None or credential.provider != spec.name:
+        there = sorted(each.name for each in context.channels.shared.values() if each.provider == spec.name)
+        raise Invalid(f"There is no shared credential of that name for {spec.title}. There are: {', '.join(there) or 'none'}.")
+    return credential.fields
 
 
 def _sealed(context: Context, account: str, id: str, provider: str, secret: Mapping[str, str], now: int) -> rows.Credential:

@@ -68,7 +68,7 @@ async def held(store: Store, connected: Connected) -> bool:
 async def read(store: Store, connected: Connected, kind: str) -> Health:
     """The health row of the channel, or of the credential version it uses."""
     subject = connected.channel.id if kind == "channel" else connected.version
-    account = connected.channel.account
+    account = connected.channel.account if kind == "channel" else connected.holder
     return await store.health(account, kind, subject) or rules.well(account, kind, subject)
 
 

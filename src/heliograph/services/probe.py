@@ -25,7 +25,9 @@ async def probe(context: Context, account: str, channel: str) -> CheckResult | N
         await probed(context.store, changes, connected, result, now=now)
         if isinstance(result, Valid) and not connected.credential.identity:
             credential = connected.credential
-            changes.puts.append(rows.PinIdentity(account, credential.id, credential.fingerprint, result.identity))
+            # The row of a shared credential has no version of its own.
+            fingerprint = "" if credential.shared else credential.fingerprint
+            changes.puts.append(rows.PinIdentity(account, credential.id, fingerprint, result.identity))
             changes.loose.append(Loose("credential", credential.id, IdentityPinned(result.identity)))
         if changes.folds or changes.probes or changes.puts:
             await context.store.commit(changes)
@@ -66,7 +68,12 @@ async def due(context: Context) -> list[tuple[str, str]]:
 
 
 async def _users(context: Context, account: str, credential: str, fingerprint: str) -> list[tuple[str, str]]:
-    """One channel is enough to probe a credential version; an old version has none left."""
+    """One channel is enough to probe a credential version; one that nobody here holds has none."""
+    if not account:
+        shared = context.channels.shared.get(credential)
+        if shared is None or shared.fingerprint != fingerprint:
+            return []
+        return [(c.account, c.id) for c in await context.store.shared_users(credential) if c.enabled][:1]
     row = await context.store.credential(account, credential)
     if row is None or row.fingerprint != fingerprint:
         return []

@@ -80,6 +80,6 @@ UPDATE lane l SET lease_until = :lease_until FROM mine WHERE l.account = mine.ac
 SELECT min(at) FROM (
   SELECT min(ready_at) AS at FROM lane WHERE head IS NOT NULL AND blocked = 0 AND owner = '' AND ready_at > :now
   UNION ALL SELECT min(settle_at) FROM delivery WHERE state = 'unknown' AND settle_at IS NOT NULL
-  UNION ALL SELECT min(trial_at) FROM health WHERE condition = 'held'
+  UNION ALL SELECT min(trial_at) FROM health WHERE condition = 'held' AND trial_at > :now
   UNION ALL SELECT min(throttled_until) FROM channel WHERE throttled_until > :now
 ) AS due

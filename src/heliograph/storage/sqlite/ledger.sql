@@ -146,6 +146,6 @@ UPDATE lane SET lease_until = 0 WHERE owner <> ''
 -- name: next_due
 SELECT min(at) FROM (
   SELECT min(settle_at) AS at FROM delivery WHERE state = 'unknown' AND settle_at IS NOT NULL
-  UNION ALL SELECT min(trial_at) FROM health WHERE condition = 'held'
+  UNION ALL SELECT min(trial_at) FROM health WHERE condition = 'held' AND trial_at > :now
   UNION ALL SELECT min(throttled_until) FROM channel WHERE throttled_until > :now
 )

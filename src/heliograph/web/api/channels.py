@@ -14,6 +14,7 @@ from heliograph.domain.outcomes import Valid
 from heliograph.ports import rows
 from heliograph.ports.provider import ProviderSpec
 from heliograph.services import configure, probe
+from heliograph.services.channels import version_of
 from heliograph.services.context import Invalid, Missing
 from heliograph.web.api import shapes
 from heliograph.web.api.asking import Asked, PathId, context, running
@@ -180,12 +181,12 @@ async def _shape(request: Asked, id: str) -> ChannelShape:
 
 async def _shapes(request: Asked, channels: list[rows.Channel]) -> list[ChannelShape]:
     account, store = current(request).account, context(request).store
-    healths = {(health.kind, health.subject): health for health in await store.healths(account)}
+    healths = {(health.kind, health.subject): health for holder in ("", account) for health in await store.healths(holder)}
     waiting = await store.waiting_of(account)
     shown = []
     for channel in channels:
-        credential = await store.credential(account, channel.credential)
-        version = f"{channel.credential}@{credential.fingerprint}" if credential is not None else ""
+        credential = await context(request).channels.credential(account, channel.credential)
+        version = version_of(credential) if credential is not None else ""
         both = [healths.get(("channel", channel.id)), healths.get(("credential", version))]
         spec = running(request).specs.get(channel.provider)
         shown.append(_channel(channel, spec, both, [row for row in waiting if row.channel == channel.id]))

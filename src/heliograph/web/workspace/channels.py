@@ -40,7 +40,7 @@ async def channels_piece(request: Asked) -> Response[str]:
 
 async def _shown(request: Asked) -> dict[str, Any]:
     application = running(request)
-    known = await standings(application.context.store, application.specs, current(request).account)
+    known = await standings(application.context, application.specs, current(request).account)
     config = {id: msgspec.json.decode(one.channel.config) for id, one in known.items()}
     return {"standings": list(known.values()), "config": config, "providers": application.specs}
 

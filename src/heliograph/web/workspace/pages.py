@@ -72,7 +72,7 @@ async def events_piece(request: Asked, ticket: FromPath[str]) -> Response[str]:
 @get("/desk/health", opt=READ)
 async def health_piece(request: Asked) -> Response[str]:
     """Whether a channel is on hold, for the top of every page."""
-    known = await standings(running(request).context.store, running(request).specs, current(request).account)
+    known = await standings(running(request).context, running(request).specs, current(request).account)
     return fragment(request, "health.html", {"held": [one for one in known.values() if not one.well]})
 
 

@@ -67,7 +67,7 @@ class Case(NamedTuple):
 async def lines(application: Application, account: str, *, show: str, number: int) -> Lines:
     """The first `number` tickets of a view."""
     store = application.context.store
-    known = await standings(store, application.specs, account)
+    known = await standings(application.context, application.specs, account)
     if show == "trouble":
         found = [t for state in ("open", "solved") for t in await store.tickets(account, state=state, before=None, limit=SCANNED)]
         found = [t for t in found if t.asking or t.failed or (t.waiting and not known[t.channel].well)]
@@ -91,7 +91,7 @@ async def case(application: Application, account: str, ticket_id: str) -> Case:
         raise Missing("ticket")
     conversation = await store.conversation(account, ticket.conversation)
     contact = await store.contact(account, ticket.contact)
-    known = await standings(store, application.specs, account)
+    known = await standings(application.context, application.specs, account)
     if conversation is None or ticket.channel not in known:
         raise Missing("ticket")
     waiting = {d.comment for d in await store.open_deliveries(account, ticket.conversation)}

@@ -8,8 +8,9 @@ from heliograph.domain.health import Condition, Health
 from heliograph.domain.reasons import Blame, Effect
 from heliograph.ports import rows
 from heliograph.ports.provider import ProviderSpec
-from heliograph.ports.store import Store
 from heliograph.projections.timeline import REASON_ROWS
+from heliograph.services.channels import version_of
+from heliograph.services.context import Context
 
 
 class Standing(NamedTuple):
@@ -42,7 +43,7 @@ def standing_of(
     channel: rows.Channel, title: str, credential: rows.Credential | None, healths: Iterable[Health], waiting: Iterable[rows.Waiting]
 ) -> Standing:
     """Join the rows. A held subject counts more than one in trial; of two equal ones the credential's is told."""
-    version = f"{credential.id}@{credential.fingerprint}" if credential else ""
+    version = version_of(credential) if credential else ""
     own = [h for h in healths if (h.kind, h.subject) in (("credential", version), ("channel", channel.id))]
     own.sort(key=lambda h: (h.condition is not Condition.HELD, h.condition is Condition.WELL, h.kind != "credential"))
     worst = own[0] if own else None
@@ -57,13 +58,14 @@ def standing_of(
     )  # fmt: skip
 
 
-async def standings(store: Store, specs: Mapping[str, ProviderSpec], account: str) -> dict[str, Standing]:
+async def standings(context: Context, specs: Mapping[str, ProviderSpec], account: str) -> dict[str, Standing]:
     """Every channel of the account by its id, in order of creation."""
-    healths = await store.healths(account)
+    store = context.store
+    healths = [health for holder in ("", account) for health in await store.healths(holder)]
     waiting = await store.waiting_of(account)
     found = {}
     for channel in sorted(await store.channels(account), key=lambda c: c.created_at):
-        credential = await store.credential(account, channel.credential)
+        credential = await context.channels.credential(account, channel.credential)
         title = specs[channel.provider].title if channel.provider in specs else channel.provider
         found[channel.id] = standing_of(channel, title, credential, healths, waiting)
     return found
