@@ -9,7 +9,9 @@ import pytest
 
 from tests.architecture import ROOT
 
-LAYERS = ("cli", "web", "worker", "services", "providers", "desks", "storage", "sandbox", "projections", "ports", "domain")
+LAYERS = (
+    "cli", "web", "worker", "services", "providers", "desks", "storage", "sandbox", "announce", "projections", "ports", "domain",
+)  # fmt: skip
 PROVIDERS = ("sunshine", "telegram")
 
 
