@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from heliograph.domain import incident_events as incident_events, release_events as release_events
+from heliograph.domain import (
+    incident_events as incident_events,
+    publication_events as publication_events,
+    release_events as release_events,
+)
 from heliograph.domain.event import Event as Event
 from heliograph.domain.outcomes import ReceiptLevel
 from heliograph.domain.reasons import Reason
