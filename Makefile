@@ -10,7 +10,7 @@ UP_ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run dev test check format sim bench docs lock clean
+.PHONY: help run dev test check format sim bench docs catalogs lock clean
 
 help: ## Say what can be made
 	@echo "Heliograph: make <target>"
@@ -40,6 +40,9 @@ sim: $(VENV)/.dev ## Simulate days of faults from many seeds
 
 docs: $(VENV)/.dev ## Write the pages of docs/ that are made from the code
 	$(BIN)/python -m tools.generate
+
+catalogs: $(VENV)/.dev ## Put new sentences into the translation catalogs
+	$(BIN)/python -m tools.catalogs
 
 bench: $(BENCH_VENV)/.bench ## Measure beside the peers (QUICK=1: under a minute)
 	QUICK=$(QUICK) $(BENCH_VENV)/bin/python -m bench.run
