@@ -157,6 +157,18 @@ class Store(Protocol):
         """Prolong all of the worker's leases that are not over yet."""
         ...
 
+    async def take_turn(self, channel: str) -> bool:
+        """Whether it is this process, of all that work on the store, that polls the channel. To be asked before every round.
+
+        The turn stays until `end_turn`; when the process ends or loses the database, another one that asks takes over.
+        Raises Unavailable, and then it is nobody's here.
+        """
+        ...
+
+    async def end_turn(self, channel: str) -> None:
+        """Leave the polling of the channel to others. Raises Unavailable."""
+        ...
+
     async def next_due(self, now: int) -> int | None:
         """The earliest future moment at which a lane becomes ready or a settlement or probe falls due; None if nothing waits."""
         ...

@@ -12,6 +12,7 @@ from heliograph.storage.named import load
 from heliograph.storage.postgres.claiming import Claim
 from heliograph.storage.postgres.sessions import EVERY_ACCOUNT, Sessions, store_errors
 from heliograph.storage.postgres.transaction import Queries
+from heliograph.storage.postgres.turns import Turns
 from heliograph.storage.postgres.wakeup import Wakeup
 from heliograph.storage.postgres.writer import Writer
 from heliograph.storage.reads import Reads
@@ -47,6 +48,7 @@ class PostgresStore(Reads):
         self._release = release
         self._writer = Writer(sessions, self._queries, release)
         self._wakeup = Wakeup(dsn, self._heard)
+        self._turns = Turns(dsn)
         self._turn = 0
         #: Called on the loop after a commit that touched lanes, here or in another process.
         self.on_touched: Callable[[], None] | None = None
@@ -94,6 +96,14 @@ class PostgresStore(Reads):
         """See ports.store."""
         await self._take(lambda claim: claim.fetch("lanes_extend", worker, now, lease_until), worker, now, lease_until)
 
+    async def take_turn(self, channel: str) -> bool:
+        """See ports.store."""
+        return await self._turns.take(channel)
+
+    async def end_turn(self, channel: str) -> None:
+        """See ports.store."""
+        await self._turns.end(channel)
+
     async def next_due(self, now: int) -> int | None:
         """See ports.store."""
         found: int | None = (await self._system("next_due", now))[0][0]
@@ -115,6 +125,7 @@ class PostgresStore(Reads):
     async def close(self) -> None:
         """See ports.store."""
         await self._writer.close()
+        await self._turns.close()
         await self._wakeup.close()
         await self._sessions.close()
 

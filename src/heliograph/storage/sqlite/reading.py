@@ -50,6 +50,14 @@ class SqliteReader(Reads):
         """Always raises Unavailable."""
         self._refuse()
 
+    async def take_turn(self, channel: str) -> bool:
+        """Always raises Unavailable."""
+        self._refuse()
+
+    async def end_turn(self, channel: str) -> None:
+        """Always raises Unavailable."""
+        self._refuse()
+
     def _refuse(self) -> NoReturn:
         raise Unavailable("opened for reading only")
 

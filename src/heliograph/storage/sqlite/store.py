@@ -90,6 +90,13 @@ class SqliteStore(Reads):
         """See ports.store."""
         await self._writer.do(lambda _: self._claiming.extend(worker, now, lease_until))
 
+    async def take_turn(self, channel: str) -> bool:
+        """See ports.store. Who holds the writer role is alone."""
+        return True
+
+    async def end_turn(self, channel: str) -> None:
+        """See ports.store."""
+
     async def next_due(self, now: int) -> int | None:
         """See ports.store."""
         moments: list[int | None] = [
