@@ -106,6 +106,10 @@ def update(number: int, **more: Any) -> dict[str, Any]:
     } | more
 
 
+WEBHOOK_SET = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
+POLLED = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
+
+
 async def test_polling_moves_its_cursor_past_what_it_has(telegram: Telegram, server: MisbehavingServer) -> None:
     server.behave(ok([update(7), update(9), {"update_id": 8, "poll": {}}]), ok([]))
     facts, cursor = await telegram.poll("")
@@ -129,6 +133,8 @@ async def test_polling_and_webhook_read_an_update_alike(telegram: Telegram, serv
     [
         (fault(401, "Unauthorized"), Invalid(Reason.BAD_CREDENTIALS, "401", "Unauthorized")),
         (fault(409, "Conflict"), Inconclusive(Reason.NOT_PERMITTED, "409", "Conflict")),
+        (fault(409, WEBHOOK_SET), Inconclusive(Reason.NOT_PERMITTED, "webhook_set", WEBHOOK_SET)),
+        (fault(409, POLLED), Inconclusive(Reason.NOT_PERMITTED, "polled_elsewhere", POLLED)),
         (fault(502, "Bad Gateway"), Inconclusive(Reason.PROVIDER_DOWN, "502", "Bad Gateway")),
         (answer(429), Inconclusive(Reason.RATE_LIMITED, "429")),
         (misbehaving.close, Inconclusive(Reason.NO_ANSWER, "closed")),

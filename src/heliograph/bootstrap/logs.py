@@ -112,7 +112,7 @@ def watch_loop(loop: asyncio.AbstractEventLoop) -> None:
 _LEVELS = {
     "attempt_concluded": "debug", "inbound_taken": "debug", "probe_concluded": "debug", "provider_bug": "error", "delivery_bug": "error",
     "claim_bug": "error", "round_bug": "error", "round_failed": "warning", "claim_failed": "warning", "webhook_taken": "debug",
-    "webhook_refused": "warning", "web_bug": "error", "store_unavailable": "warning",
+    "webhook_refused": "warning", "web_bug": "error", "store_unavailable": "warning", "poll_failed": "debug", "poll_stopped": "warning",
 }  # fmt: skip
 
 

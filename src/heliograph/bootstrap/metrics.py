@@ -29,6 +29,7 @@ class Metrics:
         self._webhooks = self._counter("webhooks", "Webhook calls: taken, or why they were not", "provider", "outcome")
         self._refused_writes = self._counter("store_unavailable", "Requests that were told that nothing was saved", "route")
         self._probes = self._counter("probes", "Checks of credentials and identity", "provider", "outcome")
+        self._polls = self._counter("polls_failed", "Rounds of asking a service for news that it did not answer", "provider", "reason")
         self._bugs = self._counter("bugs", "Faults of this software that were caught and written down", "place")
         self._rounds = self._counter("rounds_failed", "Rounds of background loops that will be made again", "error")
         self._deliveries = self._gauge("deliveries", "Replies' parts by state", "state")
@@ -39,6 +40,17 @@ class Metrics:
         self._oldest = self._gauge("oldest_waiting_seconds", "Age of the oldest one that waits", "channel")
         self._holds = self._gauge("holds", "Channels and credential versions on hold or in trial", "kind", "condition")
 
+        #: What each of these counts, and which of its fields are the labels.
+        self._counted: dict[str, tuple[Counter, tuple[str, ...]]] = {
+            "inbound_taken": (self._inbound, ("kind", "new")),
+            "webhook_refused": (self._webhooks, ("provider", "why")),
+            "store_unavailable": (self._refused_writes, ("route",)),
+            "probe_concluded": (self._probes, ("provider", "outcome")),
+            "poll_failed": (self._polls, ("provider", "reason")),
+            "round_failed": (self._rounds, ("error",)),
+            "claim_failed": (self._rounds, ("error",)),
+        }
+
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"heliograph_{name}", text, labels, registry=self.registry)
 
@@ -47,29 +59,22 @@ class Metrics:
 
     def observe(self, name: str, fields: Mapping[str, str | int | float]) -> None:
         """Count what has happened; see ports.runtime.Observe. What is not counted is ignored."""
-        match name:
-            case "attempt_concluded":
-                provider = str(fields["provider"])
-                self._attempts.labels(provider, str(fields["outcome"]), str(fields["reason"])).inc()
-                self._seconds.labels(provider).observe(float(fields["seconds"]))
-                if fields["reason"] == Reason.OTHER:
-                    self._unmapped.labels(provider).inc()
-            case "inbound_taken":
-                self._inbound.labels(str(fields["kind"]), str(fields["new"])).inc()
-            case "webhook_taken":
-                self._webhooks.labels(str(fields["provider"]), "taken").inc()
-            case "webhook_refused":
-                self._webhooks.labels(str(fields["provider"]), str(fields["why"])).inc()
-            case "store_unavailable":
-                self._refused_writes.labels(str(fields["route"])).inc()
-            case "probe_concluded":
-                self._probes.labels(str(fields["provider"]), str(fields["outcome"])).inc()
-            case "provider_bug" | "delivery_bug" | "claim_bug" | "round_bug" | "web_bug":
-                self._bugs.labels(name.removesuffix("_bug")).inc()
-            case "round_failed" | "claim_failed":
-                self._rounds.labels(str(fields["error"])).inc()
-            case _:
-                pass
+        if name == "attempt_concluded":
+            self._attempted(fields)
+        elif name == "webhook_taken":
+            self._webhooks.labels(str(fields["provider"]), "taken").inc()
+        elif name.endswith("_bug"):
+            self._bugs.labels(name.removesuffix("_bug")).inc()
+        elif name in self._counted:
+            counter, labels = self._counted[name]
+            counter.labels(*(str(fields[label]) for label in labels)).inc()
+
+    def _attempted(self, fields: Mapping[str, str | int | float]) -> None:
+        provider = str(fields["provider"])
+        self._attempts.labels(provider, str(fields["outcome"]), str(fields["reason"])).inc()
+        self._seconds.labels(provider).observe(float(fields["seconds"]))
+        if fields["reason"] == Reason.OTHER:
+            self._unmapped.labels(provider).inc()
 
     async def render(self, store: Store) -> bytes:
         """Everything in Prometheus' text format, the store's gauges read now. Raises Unavailable."""

@@ -305,9 +305,11 @@ def _answer(response: HttpResponse) -> Ok | SendResult:
 
 
 def _poll_failed(result: SendResult) -> PollFailed:
-    """A conflict between two that listen is no fault of the credentials."""
+    """A conflict between two that listen is no fault of the credentials. Which one it is, only Telegram's prose tells."""
     if isinstance(result, Refused) and result.code == "409":
-        return PollFailed(Inconclusive(result.reason, code=result.code, detail=result.detail))
+        words = result.detail.lower()
+        code = "webhook_set" if "webhook" in words else "polled_elsewhere" if "getupdates" in words else result.code
+        return PollFailed(Inconclusive(result.reason, code=code, detail=result.detail))
     return PollFailed(certainty.as_check(result))
 
 

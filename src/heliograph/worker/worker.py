@@ -12,6 +12,7 @@ from heliograph.services import catch_up, probe, receipts, settle
 from heliograph.services.context import Context
 from heliograph.services.holds import Holds
 from heliograph.worker.delivering import DeliveryLoop
+from heliograph.worker.polling import Poller
 
 #: Seconds between rounds.
 SETTLE_ROUND = 0.5
@@ -19,13 +20,13 @@ SWEEP_ROUND = 2.0
 PROBE_ROUND = 0.5
 ROUTINE_PROBE = 60.0
 LISTEN_ROUND = 10.0
-POLL_PAUSE = 1.0
 
 
 class Worker:
     """Delivers, settles, sweeps, probes, polls and catches up until stopped. Start it once per process.
 
-    `listens` False leaves polling to another process: a service that is polled answers one at a time.
+    A service that is polled answers one at a time: processes on one store take turns by themselves; `listens` False leaves polling to
+    others for good.
     """
 
     def __init__(self, context: Context, holds: Holds, *, name: str, concurrency: int, lease: float, listens: bool = True) -> None:
@@ -54,7 +55,10 @@ class Worker:
         self.delivery.stop()
         for task in [*self._tasks[1:], *self._polls.values()]:
             task.cancel()
-        await asyncio.gather(*self._tasks, *self._polls.values(), return_exceptions=True)
+        await asyncio.gather(*self._polls.values(), return_exceptions=True)
+        # Calls under way may take long; what comes in need not wait for them.
+        await self._leave(list(self._polls))
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _forever(self, once: Callable[[], Awaitable[object]], pause: float) -> None:
         while True:
@@ -125,12 +129,18 @@ class Worker:
             if channel.enabled:
                 # By itself: a channel that cannot be opened must not keep the others from being listened to.
                 await self._guarded(partial(self._sort, channel, wanted, called))
-        for id in set(self._polls) - set(wanted):
+        ended = [id for id in self._polls if id not in wanted]
+        for id in ended:
             self._polls.pop(id).cancel()
+        await self._leave(ended)
         for id, channel in wanted.items():
             if id not in self._polls or self._polls[id].done():
-                self._polls[id] = asyncio.create_task(self._poll(channel), name=f"poll-{id}")
+                self._polls[id] = asyncio.create_task(Poller(self._context, channel).run(), name=f"poll-{id}")
         await asyncio.gather(*(self._guarded(partial(self._be_called, channel)) for channel in called))
+
+    async def _leave(self, channels: list[str]) -> None:
+        for id in channels:
+            await self._guarded(partial(self._context.store.end_turn, id))
 
     async def _sort(self, channel: rows.Channel, wanted: dict[str, rows.Channel], called: list[rows.Channel]) -> None:
         connected = await self._context.channels.get(channel.account, channel.id)
@@ -144,16 +154,3 @@ class Worker:
     async def _be_called(self, channel: rows.Channel) -> None:
         if await self._caught_up(channel):
             await catch_up.mark_listening(self._context, channel)
-
-    async def _poll(self, channel: rows.Channel) -> None:
-        while True:
-            # A round that raises has failed too: without a pause it would keep everything else from running.
-            failed = True
-
-            async def once() -> None:
-                nonlocal failed
-                failed = not isinstance(await catch_up.poll(self._context, channel), int)
-
-            await self._guarded(once)
-            if failed:
-                await self._context.clock.sleep(POLL_PAUSE)
