@@ -11,7 +11,7 @@ from heliograph.domain import events as ev
 from heliograph.domain.health import well
 from heliograph.domain.reasons import Reason
 from heliograph.ports import rows
-from heliograph.ports.store import Changes, Fold, Store
+from heliograph.ports.store import Changes, Fold, Loose, Store
 from tests.storage.acts import NOW, found_account, reply, send_one
 from tests.storage.engines import AnyStore, PostgresEngine, eventually
 
@@ -39,6 +39,8 @@ READS: dict[str, Callable[[Store, str], Any]] = {
     "delivery_by_provider_id": lambda store, a: store.delivery_by_provider_id(a, "chn_1", "p-r1.1"),
     "deliveries_up_to": lambda store, a: store.deliveries_up_to(a, "cnv_chn_1_1", NOW),
     "open_deliveries": lambda store, a: store.open_deliveries(a, "cnv_chn_1_1"),
+    "deliveries_between": lambda store, a: store.deliveries_between(a, low="", high="~"),
+    "troubles": lambda store, a: store.troubles(a, "chn_1", since=0, until=2**60),
     "health": lambda store, a: store.health(a, "channel", "chn_1"),
     "healths": lambda store, a: store.healths(a),
     "events": lambda store, a: store.events(a, stream="ticket", stream_id="tkt_chn_1_1", after=0, limit=99),
@@ -97,7 +99,8 @@ async def fill(store: AnyStore, account: str) -> None:
     await store.commit(reply(place, "r1", parts=2))
     await send_one(store)
     fault = ev.HoldStarted(Reason.PROVIDER_DOWN, "", "send", NOW)
-    await store.commit(Changes(account, NOW, folds=[Fold(well(account, "channel", "chn_1"), [fault])]))
+    trouble = Loose("ticket", place.ticket, ev.AttemptDeferred(1, Reason.PROVIDER_DOWN, "", NOW, 0), "chn_1")
+    await store.commit(Changes(account, NOW, folds=[Fold(well(account, "channel", "chn_1"), [fault])], loose=[trouble]))
 
 
 def account_reads() -> set[str]:

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from heliograph.domain.delivery import Delivery
+
 
 class Account(NamedTuple):
     """A customer organisation. `standing`: what it decided in advance for unprovable sends (domain.decide.Standing)."""
@@ -360,6 +362,13 @@ class ReleaseShare(NamedTuple):
     release: str
     low: int
     high: int
+
+
+class Owed(NamedTuple):
+    """Read: a delivery, and the agent who wrote it."""
+
+    delivery: Delivery
+    author: str
 
 
 class EventRead(NamedTuple):

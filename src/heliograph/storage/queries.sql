@@ -114,6 +114,10 @@ SELECT * FROM delivery WHERE account = :account AND channel = :channel AND provi
 SELECT * FROM delivery WHERE account = :account AND lane = :lane AND state IN ('accepted', 'delivered') AND started_at <= :at
 ORDER BY seq DESC LIMIT 200
 
+-- name: deliveries_between
+SELECT d.*, m.author FROM delivery d JOIN comment m ON m.account = d.account AND m.id = d.comment
+WHERE d.account = :account AND d.id >= :low AND d.id < :high AND (:channel = '' OR d.channel = :channel) ORDER BY d.id
+
 -- name: open_deliveries
 SELECT * FROM delivery WHERE account = :account AND lane = :lane AND state IN ('queued', 'sending', 'unknown', 'asking')
 ORDER BY seq
@@ -137,6 +141,13 @@ FROM health WHERE account = :account ORDER BY kind, subject
 SELECT seq, account, stream, stream_id, subject, position, kind, version, recorded_at, occurred_at, actor, channel,
        credential, release, attempt, reason, data
 FROM event WHERE account = :account AND stream = :stream AND stream_id = :stream_id AND seq > :after ORDER BY seq LIMIT :limit
+
+-- name: troubles
+SELECT seq, account, stream, stream_id, subject, position, kind, version, recorded_at, occurred_at, actor, channel,
+       credential, release, attempt, reason, data
+FROM event WHERE account = :account AND channel = :channel
+AND kind IN ('attempt_refused', 'attempt_deferred', 'attempt_unknown', 'receipt_returned') AND reason <> ''
+AND recorded_at >= :since AND recorded_at <= :until ORDER BY seq
 
 -- name: account_events
 SELECT seq, account, stream, stream_id, subject, position, kind, version, recorded_at, occurred_at, actor, channel,
@@ -197,3 +208,30 @@ SELECT release, low, high FROM release_share WHERE release = :release
 -- name: shared_users
 SELECT c.account, c.id, c.provider, c.name, c.config, c.credential, c.enabled, c.throttled_until, c.created_at, c.updated_at
 FROM channel c JOIN credential r ON r.account = c.account AND r.id = c.credential WHERE r.shared = :shared ORDER BY c.account, c.id
+
+-- What the detectors read of all accounts, in order; the last row is the mark up to which the ledger was read.
+-- name: signals_after
+SELECT * FROM (
+  SELECT :place AS place, seq, recorded_at, account, stream_id, subject, kind, channel, credential, release, attempt, reason,
+         CASE kind WHEN 'attempt_accepted' THEN '' ELSE data END AS data
+  FROM event WHERE seq > :after
+  AND (kind = 'attempt_accepted'
+    OR kind IN ('attempt_refused', 'attempt_deferred', 'attempt_unknown') AND attempt = 1
+    OR kind IN ('hold_started', 'hold_prolonged', 'hold_ended', 'receipt_returned'))
+  ORDER BY seq LIMIT :limit
+) UNION ALL
+SELECT :place, coalesce(max(seq), 0), 0, '', '', '', '', '', '', '', NULL, '', '' FROM event
+
+-- Channels with nothing in their way, and since when the lane could run that has waited longest.
+-- name: idle_lanes
+SELECT account, channel, ready_at FROM (
+  SELECT c.account, c.id AS channel, (
+    SELECT min(l.ready_at) FROM lane l WHERE l.account = c.account AND l.channel = c.id
+    AND l.head IS NOT NULL AND l.blocked = 0 AND l.owner = '') AS ready_at
+  FROM channel c JOIN credential r ON r.account = c.account AND r.id = c.credential
+  WHERE c.enabled = 1 AND c.throttled_until <= :now AND NOT EXISTS (
+    SELECT 1 FROM health h WHERE h.condition <> 'well' AND (
+      h.account = c.account AND h.kind = 'channel' AND h.subject = c.id
+      OR h.account = c.account AND h.kind = 'credential' AND h.subject = r.id || '@' || r.fingerprint
+      OR h.account = '' AND h.kind = 'credential' AND r.shared <> '' AND substr(h.subject, 1, length(r.shared) + 1) = r.shared || '@'))
+) AS waiting WHERE ready_at <= :now

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from heliograph.domain.delivery import Delivery, State
+from heliograph.domain.detectors.signal import Signal
+from heliograph.domain.detectors.silence import Idle
 from heliograph.domain.health import Condition, Health
 from heliograph.ports import rows
 
@@ -18,6 +20,12 @@ def make_delivery(values: Any) -> Delivery:
     columns = list(values)
     columns[STATE] = STATES[columns[STATE]]
     return Delivery._make(columns)
+
+
+def make_owed(values: Any) -> rows.Owed:
+    """A row of table `delivery` with its comment's author behind it."""
+    columns = list(values)
+    return rows.Owed(make_delivery(columns[:-1]), columns[-1])
 
 
 def make_health(values: Any) -> Health:
@@ -141,6 +149,10 @@ class Reads(ABC):
         """See ports.store."""
         return await self._make_all(make_delivery, "deliveries_up_to", account, lane, at)
 
+    async def deliveries_between(self, account: str, *, low: str, high: str, channel: str = "") -> list[rows.Owed]:
+        """See ports.store."""
+        return await self._make_all(make_owed, "deliveries_between", account, low, high, channel)
+
     async def open_deliveries(self, account: str, lane: str) -> list[Delivery]:
         """See ports.store."""
         return await self._make_all(make_delivery, "open_deliveries", account, lane)
@@ -165,9 +177,24 @@ class Reads(ABC):
         """See ports.store."""
         return await self._make_all(rows.EventRead._make, "stream_events", account, stream, stream_id, after, limit)
 
+    async def troubles(self, account: str, channel: str, *, since: int, until: int) -> list[rows.EventRead]:
+        """See ports.store."""
+        return await self._make_all(rows.EventRead._make, "troubles", account, channel, since, until)
+
     async def account_events(self, account: str, *, after: int, limit: int) -> list[rows.EventRead]:
         """See ports.store."""
         return await self._make_all(rows.EventRead._make, "account_events", account, after, limit)
+
+    async def signals_after(self, place: int, seq: int, *, limit: int) -> list[Signal]:
+        """See ports.store."""
+        found = await self._make_all(Signal._make, "signals_after", place, seq, limit)
+        if not found or found[-1].kind:
+            found.append(Signal(place, seq, 0, "", "", "", "", "", "", "", None, "", ""))
+        return found
+
+    async def idle_lanes(self, now: int) -> list[Idle]:
+        """See ports.store."""
+        return await self._make_all(Idle._make, "idle_lanes", now)
 
     async def orphans(self, limit: int, *, after: tuple[str, str, str] = ("", "", "")) -> list[rows.Orphan]:
         """See ports.store."""
