@@ -75,6 +75,8 @@ class Incident(NamedTuple):
     version: int
     #: When it was told in public, or would be were it public: short drops never are.
     announced_at: int = 0
+    #: Fields that an operator has put right: facts leave them alone from then on.
+    corrected: tuple[str, ...] = ()
 
     @property
     def over(self) -> bool:
@@ -117,12 +119,16 @@ def evolve(incident: Incident, event: Event, at: int) -> Incident:
         case ie.IncidentJoined(kind, account, subject, since, oldest_at):
             return row._replace(
                 subjects=(*row.subjects, Subject(kind, account, subject, since, 0, oldest_at)),
-                onset_at=min(row.onset_at, since) if row.onset_at else since,
+                onset_at=row.onset_at if "onset_at" in row.corrected else min(row.onset_at or since, since),
             )
         case ie.SubjectRecovered(kind, account, subject, ended_at):
             return row._replace(subjects=tuple(_ended(s, kind, account, subject, ended_at) for s in row.subjects))
         case ie.CauseFound(reason, release, variable):
-            return row._replace(reason=str(reason), release=release or row.release, variable=variable or row.variable)
+            return row._replace(
+                reason=row.reason if "reason" in row.corrected else str(reason),
+                release=row.release if "release" in row.corrected else release or row.release,
+                variable=row.variable if "variable" in row.corrected else variable or row.variable,
+            )
         case ie.SeverityChanged(severity):
             return row._replace(severity=Severity(severity))
         case ie.IncidentCorrected(name, _, new):
@@ -136,7 +142,8 @@ def _moved(row: Incident, event: Event, at: int) -> Incident:
         case ie.PhaseChanged(phase):
             return row._replace(phase=Phase(phase))
         case ie.IncidentMitigated(mitigated_at):
-            return row._replace(mitigated_at=mitigated_at, phase=Phase.MONITORING)
+            at = row.mitigated_at if "mitigated_at" in row.corrected else mitigated_at
+            return row._replace(mitigated_at=at, phase=Phase.MONITORING)
         case ie.IncidentRelapsed():
             return row._replace(mitigated_at=0, phase=Phase.IDENTIFIED)
         case ie.IncidentResolved():
@@ -177,4 +184,4 @@ CORRECTABLE = {
 
 def corrected(incident: Incident, name: str, new: str) -> Incident:
     """With one field put right. Raises ValueError for a value that it cannot have, KeyError for a field that is not corrected."""
-    return incident._replace(**{name: CORRECTABLE[name](new)})
+    return incident._replace(**{name: CORRECTABLE[name](new)}, corrected=tuple(sorted({*incident.corrected, name})))
