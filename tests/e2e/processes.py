@@ -247,9 +247,9 @@ class Desk:
                 assert time.monotonic() < deadline, "nobody answers"
                 await asyncio.sleep(0.05)
 
-    async def settled(self, total: int) -> None:
+    async def settled(self, total: int, *, seconds: float = PATIENCE) -> None:
         """Wait until the desk itself says of so many replies that the provider has them, and of none that it waits."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + seconds
         while True:
             found = await asyncio.gather(*(self.list(f"deliveries?state={state}") for state in ("accepted", "delivered", "read")))
             if sum(map(len, found)) == total:

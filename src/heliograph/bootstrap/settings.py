@@ -32,8 +32,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     release: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][\w.+-]{0,63}$", description="a name of letters, digits, dots and dashes")] = ""
     concurrency: Whole = 100
     connections: Whole = 1000
-    # A call may take 30 s; the lease must outlive it with room to spare, or no call would ever be started.
-    lease_seconds: Annotated[float, Meta(ge=40, le=3600, description="a number of seconds from 40 to 3600")] = 60.0
+    # An attempt ends before its lease. From 40 s on it gets the 30 s that a file may take; the least leaves a text its 10 s.
+    lease_seconds: Annotated[float, Meta(ge=15, le=3600, description="a number of seconds from 15 to 3600")] = 60.0
     allow_networks: Annotated[str, Meta(pattern=r"^[0-9a-fA-F.:/, ]*$", description="networks such as 10.0.0.0/8, comma separated")] = ""
     log_format: Annotated[Literal["auto", "json", "pretty"], Meta(description="auto, json or pretty")] = "auto"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="debug, info, warning or error")] = "info"
