@@ -61,7 +61,7 @@ def test_a_value_that_nobody_can_have_meant_is_refused_unseen(variable: str, val
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
-        ("HELIOGRAPH_PORT", "canary-value"), ("HELIOGRAPH_PORT", "65536"), ("HELIOGRAPH_LEASE_SECONDS", "5"),
+        ("HELIOGRAPH_PORT", "canary-value"), ("HELIOGRAPH_PORT", "65536"), ("HELIOGRAPH_LEASE_SECONDS", "9"),
         ("HELIOGRAPH_DATABASE_URL", "mysql://canary-value"), ("HELIOGRAPH_LOG_FORMAT", "canary-value"), ("HELIOGRAPH_CONCURRENCY", "-77"),
     ],
 )  # fmt: skip
