@@ -12,6 +12,7 @@ import pytest
 
 from heliograph.bootstrap.watchdog import STALLED
 from heliograph.cli.main import main
+from tests.e2e.processes import free_port
 
 KEY = bytes(range(32)).hex()
 COMMANDS = [
@@ -137,6 +138,26 @@ def test_check_sees_that_the_master_key_is_another_one(heliograph: Shell, tmp_pa
     monkeypatch.setenv("HELIOGRAPH_MASTER_KEY", "ff" * 32)
     code, out, _ = heliograph("check", "--no-probes", *place)
     assert code == 1 and "another master key" in out and "canary" not in out
+
+
+def test_check_tells_what_is_wrong_from_what_could_not_be_asked(heliograph: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HELIOGRAPH_ALLOW_NETWORKS", "127.0.0.0/8")
+    place = ("--data", str(tmp_path))
+    account = heliograph.made("account", "create", "Lighthouse", "--admin", "Sam", *place)["account"]
+    # Nothing to ask is nothing that was asked in vain.
+    assert heliograph("check", *place)[0] == 0
+    nobody = f"base_url=http://127.0.0.1:{free_port()}"
+    heliograph.made("channel", "add", "telegram", "--account", account, "--set", "token=1:canary", "--set", nobody, *place)
+    assert heliograph("check", "--no-probes", *place)[0] == 0
+    code, out, _ = heliograph("check", *place)
+    assert code == 3 and "could not be told" in out and "canary" not in out
+    code, out, _ = heliograph("check", "--json", *place)
+    assert code == 3 and json.loads(out)["ok"] is False
+    assert [each["outcome"] for each in json.loads(out)["findings"]][-1] == "open"
+    # What is wrong weighs more than what is open.
+    monkeypatch.setenv("HELIOGRAPH_MASTER_KEY", "ff" * 32)
+    assert heliograph("check", *place)[0] == 1
+    assert "3 nothing wrong was found, but something could not be asked" in " ".join(heliograph("check", "--help")[1].split())
 
 
 def test_a_key_is_made_the_first_time_only(heliograph: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

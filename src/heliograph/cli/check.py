@@ -11,7 +11,7 @@ from rich.markup import escape
 from heliograph.bootstrap.application import Application, MigrationError, look
 from heliograph.bootstrap.keys import BadKey
 from heliograph.bootstrap.settings import SettingsError
-from heliograph.cli.options import HERE, OK, PROBLEM, Fault, Place, config_of, out, print_json, quiet, settings_of
+from heliograph.cli.options import HERE, OK, OPEN, PROBLEM, Fault, Place, config_of, out, print_json, quiet, settings_of
 from heliograph.domain.outcomes import Inconclusive, Invalid, Valid
 from heliograph.domain.reasons import REASONS
 from heliograph.ports import rows
@@ -22,7 +22,7 @@ from heliograph.services.sealed import Sealed
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. `outcome`: "ok", "problem", or "open" where nobody could tell."""
+    """One thing that was looked at. `outcome`: "ok", "problem", or "open" where it was asked in vain."""
 
     subject: str
     outcome: str
@@ -44,7 +44,8 @@ def check(
       heliograph check
       heliograph check --no-probes --json
 
-    Exit codes: 0 all is well, or only open · 1 a problem, which is told · 2 the command was not understood.
+    Exit codes: 0 all is well · 1 a problem, which is told · 2 the command was not understood · 3 nothing wrong was found, but something
+    could not be asked.
     """
     quiet()
     findings = _findings(place, probes=probes)
@@ -61,7 +62,8 @@ def check(
 
 
 def _exit_code(findings: list[Finding]) -> int:
-    return PROBLEM if any(f.outcome == "problem" for f in findings) else OK
+    outcomes = {f.outcome for f in findings}
+    return PROBLEM if "problem" in outcomes else OPEN if "open" in outcomes else OK
 
 
 def _findings(place: Place, *, probes: bool) -> list[Finding]:
@@ -97,7 +99,7 @@ async def _look_into(application: Application, where: str, findings: list[Findin
     findings.append(Finding("store", "ok", f"{where}, migrated, installation {installation.id}"))
     channels = await store.all_channels()
     if not channels:
-        findings.append(Finding("channels", "open", "there are none yet: heliograph channel add --help"))
+        findings.append(Finding("channels", "ok", "there are none yet: heliograph channel add --help"))
     for channel in channels:
         findings.append(await _channel(application, channel, probes=probes))
 

@@ -24,7 +24,7 @@ app = App(
 
 Try it: [bold]heliograph up[/] starts a demonstration and prints one address.
 
-Exit codes: 0 done · 1 a problem, which is told · 2 the command was not understood.""",
+Exit codes: 0 done · 1 a problem, which is told · 2 the command was not understood; some commands have more of their own.""",
     help_format="rich",
     # A default that is worth reading stands in the help's own words.
     default_parameter=Parameter(show_default=False),

@@ -18,7 +18,7 @@ from heliograph.bootstrap import keys, logs
 from heliograph.bootstrap.application import Config
 from heliograph.bootstrap.settings import Settings, load
 
-OK, PROBLEM, USAGE = 0, 1, 2
+OK, PROBLEM, USAGE, OPEN = 0, 1, 2, 3
 #: For people: what was asked for goes to standard output, what went wrong to standard error.
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
