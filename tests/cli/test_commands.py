@@ -160,6 +160,17 @@ def test_check_tells_what_is_wrong_from_what_could_not_be_asked(heliograph: Shel
     assert "3 nothing wrong was found, but something could not be asked" in " ".join(heliograph("check", "--help")[1].split())
 
 
+@pytest.mark.parametrize("command", [("agent", "list"), ("channel", "list"), ("token", "list")], ids=" ".join)
+def test_a_list_of_an_account_that_does_not_exist_says_so(heliograph: Shell, tmp_path: Path, command: tuple[str, ...]) -> None:
+    place = ("--data", str(tmp_path))
+    account = heliograph.made("account", "create", "Lighthouse", "--admin", "Sam", *place)["account"]
+    for more in ((), ("--json",)):
+        code, out, err = heliograph(*command, "--account", "acc_none", *more, *place)
+        assert (code, out) == (1, "")
+        assert "no such account" in err and f"heliograph account list --data {tmp_path}" in err
+    assert heliograph(*command, "--account", account, *place)[0] == 0
+
+
 def test_a_key_is_made_the_first_time_only(heliograph: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HELIOGRAPH_MASTER_KEY")
     place = ("--data", str(tmp_path))

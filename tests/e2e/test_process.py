@@ -48,6 +48,11 @@ async def test_a_second_process_on_the_same_store_is_refused(desk: Desk) -> None
     code, _, err = await command("work", "--data", str(desk.data))
     assert code == 1
     assert "Another process is working on heliograph.db" in err and "PostgreSQL" in err
+    # Before its port, which is taken too, and before anything sounds as if it ran.
+    for arguments in (("serve",), ("up", "--no-browser")):
+        code, out, err = await command(*arguments, "--port", str(desk.port), "--data", str(desk.data))
+        assert (code, out) == (1, "")
+        assert err.startswith("✗ Another process is working on heliograph.db") and len(err.splitlines()) == 1, err
     # Looking is allowed, and writing goes through the process that runs.
     code, out, _ = await command("status", "--json", "--data", str(desk.data))
     assert code == 0 and json.loads(out)["waiting"] == []

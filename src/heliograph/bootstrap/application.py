@@ -26,7 +26,7 @@ from heliograph.storage.migrations import MigrationError as MigrationError
 from heliograph.storage.postgres.reading import read_postgres
 from heliograph.storage.postgres.store import open_postgres
 from heliograph.storage.sqlite.reading import read_sqlite
-from heliograph.storage.sqlite.store import open_sqlite
+from heliograph.storage.sqlite.store import expect_no_writer, open_sqlite
 from heliograph.storage.vault import AesVault
 
 
@@ -78,6 +78,12 @@ async def _no_failpoint(name: str) -> None:
 
 def _unobserved(name: str, fields: Mapping[str, str | int | float]) -> None:
     """Used where nobody asked to observe."""
+
+
+def refuse_second(config: Config) -> None:
+    """Raises Unavailable where the store takes one process and has one: `build` would only find out after a port was taken."""
+    if not config.database:
+        expect_no_writer(config.data / "heliograph.db")
 
 
 async def build(config: Config, *, observe: Observe = _unobserved, failpoint: Failpoint = _no_failpoint) -> Application:

@@ -91,7 +91,7 @@ def list_channels(*, account: str = "", json: Json = False, place: Place = HERE)
     account
         Only this account's.
     """
-    found = looking(place, lambda application: application.context.store.all_channels())
+    found = looking(place, lambda application: application.context.store.all_channels(), account=account)
     shown = [c for c in found if account in ("", c.account)]
     if json:
         print_json({"channels": [

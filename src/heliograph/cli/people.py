@@ -105,7 +105,7 @@ def list_agents(*, account: str, json: Json = False, place: Place = HERE) -> int
     account
         Id of the account.
     """
-    found = looking(place, lambda application: application.context.store.agents(account))
+    found = looking(place, lambda application: application.context.store.agents(account), account=account)
     if json:
         print_json({"agents": [{"id": a.id, "role": a.role, "name": a.name} for a in found]})
     else:

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from heliograph.cli.assembly import Pages, Process, Roles
 from heliograph.cli.options import HERE, Place, config_of, err, say, settings_of
 from heliograph.cli.pages import desk_pages
-from heliograph.cli.running import listen, run
+from heliograph.cli.running import alone, listen, run
 
 
 async def _desk(_: Process) -> tuple[Pages, Callable[[], Awaitable[None]]]:
@@ -27,11 +27,16 @@ def serve(
     """See texts.SERVE."""
     settings = settings_of(place, host=host)
     config = config_of(settings, create_key=True)
+    alone(config)
     listening, url = listen(settings, port=port, fallback=False)
-    if not settings.database_url:
-        err.print("On SQLite only one process works on the store: replies are saved and wait until `heliograph up` or `work` runs instead.")
+
+    def announce(_: Process) -> None:
+        say(f"Heliograph serves: {url}")
+        if not config.database:
+            err.print("On SQLite one process works on the store: replies are saved, and wait until `heliograph up` or `work` runs instead.")
+
     roles = Roles(listening, work=False, concurrency=settings.concurrency, lease=settings.lease_seconds)
-    return run(config, roles, settings, announce=lambda _: say(f"Heliograph serves: {url}"), prepare=_desk)
+    return run(config, roles, settings, announce=announce, prepare=_desk)
 
 
 def work(*, place: Place = HERE) -> int:

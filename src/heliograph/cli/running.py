@@ -4,7 +4,7 @@ import socket
 from collections.abc import Awaitable, Callable
 
 from heliograph.bootstrap import logs, process
-from heliograph.bootstrap.application import Config, MigrationError
+from heliograph.bootstrap.application import Config, MigrationError, refuse_second
 from heliograph.bootstrap.failpoints import BadFailpoint
 from heliograph.bootstrap.process import Occupied, Stop
 from heliograph.bootstrap.settings import Settings
@@ -50,6 +50,14 @@ async def _until_stopped(config: Config, roles: Roles, announce: Callable[[Proce
         await running.close()
         await end()
     return OK
+
+
+def alone(config: Config) -> None:
+    """Raises Fault where another process works on a store that takes only one, before anything else can look like the cause."""
+    try:
+        refuse_second(config)
+    except Unavailable as taken:
+        raise Fault(_sentence(str(taken))) from taken
 
 
 def listen(settings: Settings, *, port: int | None, fallback: bool) -> tuple[socket.socket, str]:

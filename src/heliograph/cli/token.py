@@ -51,7 +51,7 @@ def list_tokens(*, account: str, json: Json = False, place: Place = HERE) -> int
     account
         Id of the account.
     """
-    found = looking(place, lambda application: application.context.store.tokens(account))
+    found = looking(place, lambda application: application.context.store.tokens(account), account=account)
     if json:
         print_json({"tokens": [
             {"id": t.id, "name": t.name, "agent": t.agent, "scopes": t.scopes, "created_at": t.created_at, "revoked_at": t.revoked_at}

@@ -12,7 +12,7 @@ from heliograph.bootstrap.settings import DEFAULT_DATA, Settings
 from heliograph.cli.assembly import Pages, Process, Roles
 from heliograph.cli.options import HERE, USAGE, Fault, Place, again, config_of, out, release_of, say, settings_of
 from heliograph.cli.pages import demonstration_pages, desk_pages
-from heliograph.cli.running import listen, run
+from heliograph.cli.running import alone, listen, run
 
 
 def up(
@@ -35,6 +35,7 @@ def up(
 
 def _run(settings: Settings, port: int | None, place: Place) -> int:
     config = config_of(settings, create_key=True)
+    alone(config)
     listening, url = listen(settings, port=port, fallback=False)
     roles = Roles(listening, work=True, concurrency=settings.concurrency, lease=settings.lease_seconds)
 

@@ -162,6 +162,12 @@ def open_sqlite(path: Path, *, now: int, new_id: str, release: str, threaded: bo
     return store
 
 
+def expect_no_writer(path: Path) -> None:
+    """Raises WriterElsewhere where another process holds the writer role. Changes nothing; who opens the file finds out anyway."""
+    if Path(f"{path}.writer").exists():
+        os.close(_take_writer_role(path))
+
+
 def _take_writer_role(path: Path) -> int:
     lock = os.open(f"{path}.writer", os.O_RDWR | os.O_CREAT, 0o600)
     try:
