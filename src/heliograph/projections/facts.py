@@ -58,7 +58,11 @@ class Affected(NamedTuple):
     became: str
     #: The reply that it is a part of.
     comment: str = ""
+    #: A domain.delivery.Question while asked.
     question: str = ""
+    #: Microseconds, 0 for not yet.
+    queued_at: int = 0
+    accepted_at: int = 0
 
 
 #: What the parts of one reply amount to: the first of these that any of them is.

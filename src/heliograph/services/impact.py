@@ -69,9 +69,13 @@ async def _spans(store: Store, places: dict[Place, list[Subject]]) -> dict[Place
     """When each channel was on hold by the incident."""
     of_subject: dict[Subject, list[Span]] = {}
     for subject in {subject for subjects in places.values() for subject in subjects}:
-        events = [] if subject.kind == "release" else await hold_events(store, subject)
-        of_subject[subject] = hold_spans(events, subject)
-    return {place: [span for subject in subjects for span in of_subject[subject]] for place, subjects in places.items()}
+        if subject.kind in ("release", "idle"):
+            # Nobody sent while it lasted; a release that was fenced is over as it begins.
+            lasted = Span(subject.since, subject.until or FOREVER)
+            of_subject[subject] = [lasted] if lasted.start < lasted.end else []
+        elif subject.kind in ("channel", "credential"):
+            of_subject[subject] = hold_spans(await hold_events(store, subject), subject)
+    return {place: [span for subject in subjects for span in of_subject.get(subject, [])] for place, subjects in places.items()}
 
 
 async def _troubled(store: Store, incident: Incident, account: str, channel: str, subjects: Iterable[Subject]) -> set[str]:
@@ -87,13 +91,13 @@ def _by(incident: Incident, event: rows.EventRead, subject: Subject, until: int)
         return event.release == subject.id
     if event.recorded_at > until or FAMILY.get(event.reason) is not family(incident.reason):
         return False
-    return subject.kind == "channel" or event.credential == subject.id
+    return subject.kind in ("channel", "installation") or event.credential == subject.id
 
 
 async def _of_account(
     store: Store, account: str, on_hold: dict[str, list[Span]], troubled: set[str], subjects: Sequence[Iterable[Subject]]
 ) -> list[Affected]:
-    begins = [min(s.oldest_at or s.since, s.since) for each in subjects for s in each if s.kind != "release"]
+    begins = [min(s.oldest_at or s.since, s.since) for each in subjects for s in each if s.kind != "release" or s.until != s.since]
     ends = [span.end for spans in on_hold.values() for span in spans]
     read: dict[str, rows.Owed] = {}
     if begins and ends:
@@ -135,7 +139,9 @@ async def _owed(store: Store, account: str, id: str) -> rows.Owed | None:
 
 def _affected(owed: rows.Owed) -> Affected:
     d = owed.delivery
-    return Affected(d.account, d.ticket, d.id, owed.author, d.lane, d.channel, BECAME[d.state], d.comment, d.question)
+    return Affected(
+        d.account, d.ticket, d.id, owed.author, d.lane, d.channel, BECAME[d.state], d.comment, d.question, d.queued_at, d.accepted_at
+    )
 
 
 def _id_at(at: int) -> str:

@@ -153,8 +153,7 @@ async def reconcile(context: Context, patience: Patience = USUAL) -> None:
 async def _round(context: Context, patience: Patience) -> None:
     store, now = context.store, context.clock.now()
     book = await Book.read(store)
-    holds = await facts.held(store)
-    world = await facts.look(store, holds, now=now)
+    world = await facts.look(store, now=now)
     if not book.incidents and not world.troubles:
         return
     grouped = group(_unhandled(world, book), accounts=world.accounts, together=patience.together)
@@ -256,7 +255,7 @@ async def _advance(context: Context, book: Book, incident: Incident, world: fact
         at = 0 if subject.until else await facts.ended_at(store, subject, world, now=now)
         if at:
             ends[subject] = at
-    waiting = bool(incident.mitigated_at) and not incident.over and await is_waiting(store, incident, world.channels)
+    waiting = bool(incident.mitigated_at) and not incident.over and await is_waiting(store, incident)
     events = advance(incident, ends=ends, severity=_severity(incident, world), waiting=waiting, now=now, patience=patience)
     gone = incident.over and all(subject.until or subject in ends for subject in incident.subjects)
     if not events and not gone:
@@ -281,8 +280,9 @@ def _severity(incident: Incident, world: facts.World) -> Severity:
     return min(found, Severity.MAJOR, key=list(Severity).index)
 
 
-async def is_waiting(store: Store, incident: Incident, channels: Sequence[rows.Channel]) -> bool:
+async def is_waiting(store: Store, incident: Incident) -> bool:
     """Whether anything written before it was over is still on its way on the channels that it is about."""
+    channels = await store.all_channels()
     mine = {(c.account, c.id) for subject in incident.subjects for c in await facts.users_of(store, channels, subject)}
     for account in sorted({account for account, _ in mine}):
         for row in await store.waiting_of(account):

@@ -1,11 +1,10 @@
-"""What is unwell now, as facts of the store say it: holds of channels and credential versions, and releases that were fenced."""
+"""What is unwell now, as facts of the store say it: holds, alarms of the detectors, releases that were fenced or cannot be proved."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-import msgspec
-
-from heliograph.domain.events import HoldStarted
+from heliograph.domain import events as ev
+from heliograph.domain.detectors.state import Alarm
 from heliograph.domain.gate import SENDING, Stage
 from heliograph.domain.health import CHECK, PROBATION, Condition, Health
 from heliograph.domain.incident import Subject
@@ -14,23 +13,17 @@ from heliograph.domain.reasons import Reason
 from heliograph.domain.retry import SECOND
 from heliograph.ports import rows
 from heliograph.ports.store import Store
+from heliograph.services import detection, releases
+from heliograph.services.releases import Kept
 
 #: Later than any time that occurs.
 FOREVER = 2**62
 #: A release that was fenced longer ago than this, microseconds, is history.
 RECENT = 3600 * SECOND
 PAGE = 500
-
-
-class ReleaseSeen(msgspec.Struct):
-    """What of a release's document is of interest here; see domain.gate.Release."""
-
-    id: str
-    stage: str = ""
-    subject: str = ""
-    reason: str = ""
-    variable: str = ""
-    ended_at: int = 0
+#: Alarms that say something which holds do not, and the kind of subject that each is about.
+ALARMS = {"fleet": "installation", "release": "release", "channel": "channel", "credential": "credential", "waiting": "idle"}
+REASONS = frozenset(Reason)
 
 
 class World(NamedTuple):
@@ -39,9 +32,11 @@ class World(NamedTuple):
     troubles: list[Trouble]
     #: Enabled channels.
     channels: list[rows.Channel]
-    #: Held and tried things, by (account, kind, id).
-    held: frozenset[tuple[str, str, str]]
-    releases: Mapping[str, ReleaseSeen]
+    #: What is on hold or has an alarm, by (account, kind, id).
+    unwell: frozenset[tuple[str, str, str]]
+    releases: Mapping[str, Kept]
+    #: Ids of releases that send, or could, and run.
+    sending: frozenset[str]
 
     @property
     def accounts(self) -> int:
@@ -49,58 +44,116 @@ class World(NamedTuple):
         return len({channel.account for channel in self.channels})
 
 
-async def held(store: Store) -> list[Health]:
-    """Everything that is on hold, of all accounts and of the installation."""
-    return await store.due_probes(FOREVER)
-
-
-async def look(store: Store, holds: Iterable[Health], *, now: int) -> World:
-    """See World."""
+async def look(store: Store, *, now: int) -> World:
+    """See World. Two questions to the store while nothing is wrong and no release is known."""
+    known = {kept.row.id: kept for kept in await releases.releases(store)}
+    running = await releases.running(store, now) if known else {}
+    sending = frozenset(id for id, kept in known.items() if kept.row.stage in SENDING and id in running)
+    holds = await store.due_probes(FOREVER)
+    alarms = [alarm for alarm in await detection.alarms(store) if alarm.detector in ALARMS]
+    fenced = [kept for kept in known.values() if kept.row.stage == Stage.FENCED and kept.row.ended_at > now - RECENT]
+    stuck = [id for id in running if id in known and known[id].row.stage not in SENDING] if not sending else []
+    if not (holds or alarms or fenced or stuck):
+        return World([], [], frozenset(), known, sending)
     channels = [channel for channel in await store.all_channels() if channel.enabled]
-    releases = await _releases(store)
     troubles = []
-    unwell = set()
     for health in holds:
-        users = await users_of(store, channels, Subject(health.kind, health.account, health.subject, 0, 0))
-        if not users or await _departed_at(store, health, releases):
-            continue
-        unwell.add((health.account, health.kind, health.subject))
-        subject = Subject(health.kind, health.account, health.subject, health.held_since, 0)
-        confirmed = health.operation == CHECK and family(health.reason) is Family.CREDENTIAL
-        troubles.append(
-            Trouble(subject, health.reason, users[0].provider, confirmed, health.held_since, frozenset((c.account, c.id) for c in users))
-        )
-    troubles += [_fenced(release, channels) for release in releases.values() if _news(release, now)]
-    return World(troubles, channels, frozenset(unwell), releases)
+        if health.account or not departed_at(health.subject, known):
+            troubles += await _on_hold(store, health, channels)
+    for alarm in alarms:
+        troubles += await _alarmed(store, alarm, channels)
+    unwell = frozenset((t.subject.account, t.subject.kind, t.subject.id) for t in troubles)
+    troubles += [_fenced(kept, channels) for kept in fenced]
+    troubles += [_stuck(known[id], min(p.started_at for p in running[id]), channels) for id in sorted(stuck)[:1]]
+    return World(troubles, channels, unwell, known, sending)
+
+
+async def _on_hold(store: Store, health: Health, channels: list[rows.Channel]) -> list[Trouble]:
+    subject = Subject(health.kind, health.account, health.subject, health.held_since, 0)
+    users = await users_of(store, channels, subject)
+    confirmed = health.operation == CHECK and family(health.reason) is Family.CREDENTIAL
+    return [_trouble(subject, health.reason, users, detected_at=health.held_since, confirmed=confirmed)] if users else []
+
+
+async def _alarmed(store: Store, alarm: Alarm, channels: list[rows.Channel]) -> list[Trouble]:
+    subject = Subject(ALARMS[alarm.detector], alarm.account, alarm.id or alarm.kind, alarm.onset_at, 0)
+    users = await users_of(store, channels, subject)
+    return [_trouble(subject, alarm.reason, users, detected_at=alarm.raised_at, confirmed=True)] if users else []
+
+
+def _trouble(subject: Subject, reason: str, users: Iterable[rows.Channel], *, detected_at: int, confirmed: bool) -> Trouble:
+    channels = list(users)
+    providers = {channel.provider for channel in channels}
+    return Trouble(
+        subject,
+        reason if reason in REASONS else Reason.OTHER.value,
+        providers.pop() if len(providers) == 1 else "",
+        confirmed,
+        detected_at,
+        frozenset((channel.account, channel.id) for channel in channels),
+    )
+
+
+def _fenced(kept: Kept, channels: list[rows.Channel]) -> Trouble:
+    """What another release has taken over: it is over as it begins, and what its attempts did is known by its id."""
+    row = kept.row
+    subject = Subject("release", "", row.id, row.ended_at, row.ended_at)
+    trouble = _trouble(subject, row.reason, channels, detected_at=row.ended_at, confirmed=True)
+    return trouble._replace(release=row.id, variable=row.variable)
+
+
+def _stuck(kept: Kept, since: int, channels: list[rows.Channel]) -> Trouble:
+    """Nobody may send: a release without a witness that cannot prove itself."""
+    row = kept.row
+    trouble = _trouble(Subject("release", "", row.id, since, 0), row.reason, channels, detected_at=since, confirmed=False)
+    return trouble._replace(release=row.id, variable=row.variable) if row.variable else trouble
 
 
 async def users_of(store: Store, channels: Iterable[rows.Channel], subject: Subject) -> list[rows.Channel]:
-    """The channels among `channels` that a subject is about; a release is about all."""
-    if subject.kind == "release":
-        return list(channels)
-    if subject.kind == "channel":
-        return [channel for channel in channels if (channel.account, channel.id) == (subject.account, subject.id)]
-    name = subject.id.partition("@")[0]
-    if subject.account:
-        return [channel for channel in channels if (channel.account, channel.credential) == (subject.account, name)]
-    shared = {(channel.account, channel.id) for channel in await store.shared_users(name)}
-    return [channel for channel in channels if (channel.account, channel.id) in shared]
+    """The channels among `channels` that a subject is about; a release, as the installation, is about all."""
+    match subject.kind:
+        case "channel" | "idle":
+            return [channel for channel in channels if (channel.account, channel.id) == (subject.account, subject.id)]
+        case "credential" if subject.account:
+            name = subject.id.partition("@")[0]
+            return [channel for channel in channels if (channel.account, channel.credential) == (subject.account, name)]
+        case "credential":
+            shared = {(channel.account, channel.id) for channel in await store.shared_users(subject.id.partition("@")[0])}
+            return [channel for channel in channels if (channel.account, channel.id) in shared]
+        case _:
+            return list(channels)
 
 
 async def ended_at(store: Store, subject: Subject, world: World, *, now: int) -> int:
     """Since when a subject of an incident works again; 0 while it does not."""
+    known = (subject.account, subject.kind, subject.id) in world.unwell
+    if subject.kind in ("installation", "idle"):
+        return 0 if known else now
     if subject.kind == "release":
-        release = world.releases.get(subject.id)
-        return release.ended_at or now if release is not None and release.stage not in SENDING else 0
-    if (subject.account, subject.kind, subject.id) in world.held:
-        health = await store.health(subject.account, subject.kind, subject.id)
+        return 0 if known or not world.sending else now
+    health = await store.health(subject.account, subject.kind, subject.id)
+    if known:
         again = health is not None and health.held_since > subject.since
         return await _last_end(store, subject) if again else 0
-    health = await store.health(subject.account, subject.kind, subject.id)
     if health is None or health.condition is Condition.WELL:
-        return max(health.trial_at - PROBATION, subject.since) if health is not None and health.trial_at else now
-    users = await users_of(store, world.channels, subject)
-    return await _departed_at(store, health, world.releases) or (0 if users else now)
+        at = health.trial_at - PROBATION if health is not None else 0
+        return at if at >= subject.since else now
+    gone = 0 if subject.account else departed_at(subject.id, world.releases)
+    return gone or (0 if await users_of(store, await _enabled(store), subject) else now)
+
+
+async def _enabled(store: Store) -> list[rows.Channel]:
+    return [channel for channel in await store.all_channels() if channel.enabled]
+
+
+def departed_at(version: str, known: Mapping[str, Kept]) -> int:
+    """When the last release that held a version of a shared credential stopped sending; 0 where one sends with it, or none is known."""
+    name, _, fingerprint = version.partition("@")
+    holders = [kept.row for kept in known.values() if kept.credentials.get(name) == fingerprint]
+    others = any(kept.row.stage in SENDING for kept in known.values())
+    if not holders or not others or any(row.stage in SENDING for row in holders):
+        return 0
+    return max(row.ended_at for row in holders)
 
 
 async def hold_events(store: Store, subject: Subject) -> list[rows.EventRead]:
@@ -119,41 +172,6 @@ async def hold_events(store: Store, subject: Subject) -> list[rows.EventRead]:
 async def _last_end(store: Store, subject: Subject) -> int:
     """When the hold that began at `subject.since` ended, where another one has begun since."""
     for event in await hold_events(store, subject):
-        if event.kind == "hold_ended" and event.recorded_at > subject.since:
+        if event.kind == ev.HoldEnded.kind and event.recorded_at > subject.since:
             return event.recorded_at
     return 0
-
-
-async def _departed_at(store: Store, health: Health, releases: Mapping[str, ReleaseSeen]) -> int:
-    """When the release that found a shared credential version bad stopped sending: nobody uses that version any more."""
-    if health.account or not releases:
-        return 0
-    subject = Subject(health.kind, health.account, health.subject, 0, 0)
-    starts = [event for event in await hold_events(store, subject) if event.kind == HoldStarted.kind]
-    release = releases.get(starts[-1].release) if starts else None
-    sends = any(other.stage == Stage.ADMITTED for other in releases.values())
-    return release.ended_at if release is not None and sends and release.stage not in SENDING else 0
-
-
-async def _releases(store: Store) -> dict[str, ReleaseSeen]:
-    documents = await store.documents("", "release")
-    return {document.id: msgspec.json.decode(document.data, type=ReleaseSeen) for document in documents}
-
-
-def _news(release: ReleaseSeen, now: int) -> bool:
-    return release.stage == Stage.FENCED and release.ended_at > now - RECENT
-
-
-def _fenced(release: ReleaseSeen, channels: Iterable[rows.Channel]) -> Trouble:
-    known = release.reason if release.reason in set(Reason) else Reason.OTHER.value
-    providers = {channel.provider for channel in channels}
-    return Trouble(
-        subject=Subject("release", "", release.id, release.ended_at, release.ended_at),
-        reason=known,
-        provider=providers.pop() if len(providers) == 1 else "",
-        confirmed=True,
-        detected_at=release.ended_at,
-        channels=frozenset(),
-        release=release.id,
-        variable=release.variable,
-    )
