@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from heliograph.domain import (
+    detection_events as detection_events,
     incident_events as incident_events,
     publication_events as publication_events,
     release_events as release_events,
