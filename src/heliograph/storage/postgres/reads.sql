@@ -11,3 +11,24 @@ SELECT seq, account, stream, stream_id, subject, position, kind, version, record
        credential, release, attempt, reason, data
 FROM event WHERE account = :account AND seq > :after
 AND txid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY seq LIMIT :limit
+
+-- In the order of transactions, then of numbers: whoever has read up to a row misses nothing that is shown later, for every
+-- transaction before the oldest one that runs has ended.
+-- name: signals_after
+SELECT * FROM (
+  SELECT txid::text::bigint AS place, seq, recorded_at, account, stream_id, subject, kind, channel, credential, release, attempt, reason,
+         CASE kind WHEN 'attempt_accepted' THEN '' ELSE data END AS data
+  FROM event WHERE (txid, seq) > (:place::bigint::text::xid8, :after::bigint) AND txid < pg_snapshot_xmin(pg_current_snapshot())
+  AND (kind = 'attempt_accepted'
+    OR kind IN ('attempt_refused', 'attempt_deferred', 'attempt_unknown') AND attempt = 1
+    OR kind IN ('hold_started', 'hold_prolonged', 'hold_ended', 'receipt_returned'))
+  ORDER BY txid, seq LIMIT :limit
+) AS signals UNION ALL
+SELECT * FROM (
+  SELECT txid::text::bigint, seq, 0::bigint, '', '', '', '', '', '', '', NULL::integer, '', ''
+  FROM event WHERE txid < pg_snapshot_xmin(pg_current_snapshot())
+  AND (kind = 'attempt_accepted'
+    OR kind IN ('attempt_refused', 'attempt_deferred', 'attempt_unknown') AND attempt = 1
+    OR kind IN ('hold_started', 'hold_prolonged', 'hold_ended', 'receipt_returned'))
+  ORDER BY txid DESC, seq DESC LIMIT 1
+) AS mark
