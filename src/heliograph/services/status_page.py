@@ -1,21 +1,22 @@
 """Keeps what the public was told about each incident: updates as the ledger reaches phases, counts as they change, words of operators."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
 from heliograph.domain import incident_events as ie, publication_events as pe
 from heliograph.domain.events import Event
 from heliograph.domain.incident import Incident, Phase
-from heliograph.domain.retry import SECOND
 from heliograph.ports import rows
 from heliograph.ports.store import Changes, Conflict, Loose, Store
 from heliograph.projections.facts import Facts
 from heliograph.projections.postmortem import Postmortem, Remedy
-from heliograph.projections.public.board import Board, Case, Remark, Topic, Update, facts_of, public_facts
+from heliograph.projections.public.board import Board, Case, Remark, Topic, Update, facts_of as kept_facts, public_facts
 from heliograph.projections.wording.languages import LANGUAGES, known
 from heliograph.services.context import Context, Invalid, Missing, retrying
+from heliograph.services.impact import facts_of
 from heliograph.services.outlets import Outlets
+from heliograph.services.watched import Memory, public_incidents
 
 KIND = "announcement"
 REMARK = "status_comment"
@@ -59,14 +60,10 @@ def put(changes: Changes, kept: Kept, page: Page) -> None:
     changes.puts.append(rows.Document("", KIND, page.incident, kept.version + 1, changes.at, msgspec.json.encode(page).decode()))
 
 
-async def reconcile(context: Context, told: Sequence[tuple[Incident, Facts]]) -> None:
-    """Bring the pages of these incidents up to the ledger. Safe in several processes at once; safe to repeat.
-
-    `told`: incidents that may be public, each with the counts of the whole installation as they are now.
-    """
-    for incident, facts in told:
-        if not incident.public:
-            continue
+async def reconcile(context: Context, memory: Memory) -> None:
+    """Bring the public pages up to the ledger. Safe in several processes at once; safe to repeat."""
+    for incident in await public_incidents(context, memory):
+        facts = await facts_of(context, incident)
         try:
             await _follow(context, incident, public_facts(facts))
         except Conflict:
@@ -254,7 +251,7 @@ async def load_board(context: Context, outlets: Outlets, incidents: Iterable[Inc
         cases.append(
             Case(
                 incident=incident,
-                facts=facts_of(page.facts),
+                facts=kept_facts(page.facts),
                 updates=tuple(sorted(page.updates, key=lambda update: (update.at, update.seq), reverse=True)),
                 remarks=tuple(sorted(said, key=lambda remark: (remark.at, remark.id))),
                 comments_closed=page.comments_closed,
@@ -267,7 +264,3 @@ async def load_board(context: Context, outlets: Outlets, incidents: Iterable[Inc
     cases.sort(key=lambda case: case.incident.number, reverse=True)
     since = (await store.installation()).created_at
     return Board(context.clock.now(), outlets.name, outlets.url, since, shown, tuple(cases), outlets.mails)
-
-
-#: How long a page's counts are looked at after its incident is over: people may still decide about what asks.
-WATCHED = 30 * 24 * 3600 * SECOND
