@@ -20,7 +20,7 @@ from heliograph.domain.reasons import Reason
 from heliograph.domain.retry import SECOND
 from heliograph.ports import rows
 from heliograph.ports.store import Changes, Fold
-from heliograph.services import detection
+from heliograph.services import detection, releases
 from heliograph.services.context import Context
 from tests.storage.acts import NOW, Place, claim, found_account, reply, result
 from tests.storage.engines import AnyStore, Engine, eventually
@@ -261,21 +261,24 @@ async def test_lanes_that_nobody_takes_raise_an_alarm_and_those_of_a_held_channe
     assert [alarm.detector for alarm in await detection.alarms(desk.store)] == ["hold"]
 
 
+async def beat(desk: Desk, process: str, started_at: int) -> None:
+    await releases.beat(desk.context, process, releases.Identity("rel_1", "", "", {}, {}), "here", started_at)
+
+
 async def test_a_process_that_went_away_is_missed_until_another_takes_its_place(desk: Desk) -> None:
-    one, two = (silence.Beat(f"w{n}", "rel_1", NOW, 0) for n in (1, 2))
-    await detection.beat(desk.context, one)
-    await detection.beat(desk.context, two)
+    await beat(desk, "w1", NOW)
+    await beat(desk, "w2", NOW)
     assert await desk.step() == []
     desk.clock.at += silence.GONE
-    await detection.beat(desk.context, two)
+    await beat(desk, "w2", NOW)
     [alarm] = await desk.step()
     assert (alarm.detector, alarm.kind, alarm.id, alarm.release) == ("heartbeat", "process", "w1", "rel_1")
-    await detection.beat(desk.context, silence.Beat("w3", "rel_1", desk.clock.at, 0))
+    await beat(desk, "w3", desk.clock.at)
     desk.clock.at += silence.LOOK
     await desk.step()
     assert await detection.alarms(desk.store) == []
-    await detection.farewell(desk.context, "w2")
-    assert {d.id for d in await desk.store.documents("", detection.BEAT)} == {"w3"}
+    await releases.gone(desk.context, "w2")
+    assert {d.id for d in await desk.store.documents("", releases.PROCESS)} == {"w3"}
 
 
 async def test_nothing_new_is_nothing_written(desk: Desk) -> None:

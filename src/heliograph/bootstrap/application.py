@@ -2,16 +2,17 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from heliograph.bootstrap.identity import identify
 from heliograph.bootstrap.live import Live
 from heliograph.bootstrap.system import SystemClock, SystemRng, calm_collector
 from heliograph.domain.ids import id_value, make_id
 from heliograph.ports.provider import Provider, ProviderSpec
-from heliograph.ports.runtime import Failpoint, Files, Observe, Vault
+from heliograph.ports.runtime import Failpoint, Files, Observe
 from heliograph.ports.store import Changes, Store
 from heliograph.providers.courier import CourierHttp
 from heliograph.providers.http import AiohttpHttp
@@ -21,6 +22,7 @@ from heliograph.services.channels import Channels, SharedCredential
 from heliograph.services.context import Context
 from heliograph.services.holds import Holds
 from heliograph.services.policies import Policies
+from heliograph.services.releases import Identity
 from heliograph.storage.files import DiskFiles
 from heliograph.storage.migrations import MigrationError as MigrationError
 from heliograph.storage.postgres.reading import read_postgres
@@ -40,6 +42,12 @@ class Config:
     release: str = "dev"
     #: Shared credentials: name -> provider and its fields.
     shared: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    #: Version and digest of the code, and every variable that was set: together they are the release. Without them the process takes
+    #: no part in releases, and `release` is what its events are stamped with.
+    code: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    #: The installation that the store must be, "" for any.
+    installation: str = ""
     #: Networks (CIDR) off the public internet that providers may be at; only beside a sandbox.
     allow_networks: tuple[str, ...] = ()
     connections: int = 1000
@@ -64,6 +72,10 @@ class Application:
     holds: Holds
     live: Live
     specs: Mapping[str, ProviderSpec]
+    #: Which release this process is; None where it takes no part in releases.
+    identity: Identity | None
+    #: Told of each act of this process that was committed.
+    noticing: list[Callable[[Changes], None]]
     _http: Closes
 
     async def close(self) -> None:
@@ -90,8 +102,9 @@ async def build(config: Config, *, observe: Observe = _unobserved, failpoint: Fa
     """Open the store, migrate it, and put everything together. Raises Unavailable, MigrationError or ValueError (master key)."""
     calm_collector()
     clock, rng = SystemClock(), SystemRng()
-    store = await _open_store(config, clock.now(), make_id("ins", id_value(clock.now(), rng.bits())))
-    return _assemble(config, store, clock, rng, observe, failpoint)
+    who = _who(config)
+    store = await _open_store(config, clock.now(), make_id("ins", id_value(clock.now(), rng.bits())), who.release)
+    return _assemble(config, store, who, clock, rng, observe, failpoint)
 
 
 async def look(config: Config, *, observe: Observe = _unobserved) -> Application:
@@ -99,43 +112,66 @@ async def look(config: Config, *, observe: Observe = _unobserved) -> Application
 
     Raises Unavailable, MigrationError or ValueError (master key).
     """
+    who = _who(config)
     store: Store = (
-        await read_postgres(config.database, release=config.release) if config.database else read_sqlite(config.data / "heliograph.db")
+        await read_postgres(config.database, release=who.release) if config.database else read_sqlite(config.data / "heliograph.db")
     )
-    return _assemble(config, store, SystemClock(), SystemRng(), observe, _no_failpoint)
+    return _assemble(config, store, who, SystemClock(), SystemRng(), observe, _no_failpoint)
 
 
-def _assemble(config: Config, store: Store, clock: SystemClock, rng: SystemRng, observe: Observe, failpoint: Failpoint) -> Application:
+class _Who(NamedTuple):
+    """What follows from the configuration alone."""
+
+    vault: AesVault
+    shared: dict[str, SharedCredential]
+    identity: Identity | None
+    #: What events are stamped with.
+    release: str
+
+
+def _who(config: Config) -> _Who:
     vault = AesVault(config.master_key)
+    shared = {}
+    for name, given in config.shared.items():
+        fields = {field: value for field, value in given.items() if field != "provider"}
+        shared[name] = SharedCredential(name, given["provider"], fields, vault.fingerprint(fields))
+    if not config.code:
+        return _Who(vault, shared, None, config.release)
+    versions = {name: credential.fingerprint for name, credential in shared.items()}
+    identity = identify(config.variables, versions, code=config.code, vault=vault)
+    return _Who(vault, shared, identity, identity.id)
+
+
+def _assemble(
+    config: Config, store: Store, who: _Who, clock: SystemClock, rng: SystemRng, observe: Observe, failpoint: Failpoint
+) -> Application:
     client = CourierHttp if config.http_process else AiohttpHttp
     http = client(guarded=True, allow=config.allow_networks, limit=config.connections)
 
     def make(name: str, fields: Mapping[str, str]) -> Provider:
         return PROVIDERS[name](fields, http)
 
-    shared = {name: _shared(name, fields, vault) for name, fields in config.shared.items()}
     files: Files = DiskFiles(config.data / "files")
     breaker = Breaker()
-    context = Context(store, clock, rng, Channels(store, make, vault, shared), files, failpoint, observe, Policies(store, breaker), breaker)
+    channels = Channels(store, make, who.vault, who.shared)
+    context = Context(store, clock, rng, channels, files, failpoint, observe, Policies(store, breaker), breaker)
     holds, live = Holds(), Live()
 
+    noticing: list[Callable[[Changes], None]] = [holds.noticed, live.noticed]
+
     def committed(changes: Changes) -> None:
-        holds.noticed(changes)
-        live.noticed(changes)
+        for notice in noticing:
+            notice(changes)
 
     store.on_committed = committed
-    return Application(config, context, holds, live, {name: cls.spec for name, cls in PROVIDERS.items()}, http)
+    specs = {name: cls.spec for name, cls in PROVIDERS.items()}
+    return Application(config, context, holds, live, specs, who.identity, noticing, http)
 
 
-def _shared(name: str, given: Mapping[str, str], vault: Vault) -> SharedCredential:
-    fields = {field: value for field, value in given.items() if field != "provider"}
-    return SharedCredential(name, given["provider"], fields, vault.fingerprint(fields))
-
-
-async def _open_store(config: Config, now: int, new_id: str) -> Store:
+async def _open_store(config: Config, now: int, new_id: str, release: str) -> Store:
     if config.database:
-        return await open_postgres(config.database, now=now, new_id=new_id, release=config.release)
-    return await asyncio.to_thread(open_sqlite, config.data / "heliograph.db", now=now, new_id=new_id, release=config.release)
+        return await open_postgres(config.database, now=now, new_id=new_id, release=release)
+    return await asyncio.to_thread(open_sqlite, config.data / "heliograph.db", now=now, new_id=new_id, release=release)
 
 
 def worker_name() -> str:

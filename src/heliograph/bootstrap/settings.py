@@ -30,6 +30,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=0, le=65535, description="a whole number from 0 to 65535")] = 8420
     public_url: Annotated[str, Meta(pattern="^https?://[^/]+", description="an address http(s)://…")] = ""
     release: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][\w.+-]{0,63}$", description="a name of letters, digits, dots and dashes")] = ""
+    #: Which store is the right one, where the data folder does not remember it.
+    installation: Annotated[str, Meta(pattern=r"^ins_[0-9a-z]+$", description="the id that `heliograph status` shows")] = ""
     concurrency: Whole = 100
     connections: Whole = 1000
     # An attempt ends before its lease. From 40 s on it gets the 30 s that a file may take; the least leaves a text its 10 s.

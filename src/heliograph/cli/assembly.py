@@ -11,15 +11,21 @@ from heliograph.bootstrap import failpoints, logs
 from heliograph.bootstrap.access import logged
 from heliograph.bootstrap.application import Application, Config, build, worker_name
 from heliograph.bootstrap.control import Control
+from heliograph.bootstrap.identity import belong
 from heliograph.bootstrap.metrics import Metrics
 from heliograph.bootstrap.process import WebServer
 from heliograph.bootstrap.system import SystemClock
+from heliograph.bootstrap.watch import steps
 from heliograph.bootstrap.watchdog import Watchdog
 from heliograph.ports.runtime import Observe
+from heliograph.services.attention import Attention
+from heliograph.services.proving import Expected
 from heliograph.web import vitals as vital
 from heliograph.web.app import create_app
 from heliograph.web.auth import OpenAccess
 from heliograph.web.vitals import Vitals
+from heliograph.worker.gatekeeper import Gatekeeper
+from heliograph.worker.watching import Watching
 from heliograph.worker.worker import Worker
 
 
@@ -53,7 +59,10 @@ class Process:
     #: On PostgreSQL commands open the store themselves.
     _control: Control | None
     _watchdog: Watchdog
+    #: None where the process takes no part in releases.
+    gatekeeper: Gatekeeper | None = None
     _worker: Worker | None = None
+    _watching: Watching | None = None
     _server: WebServer | None = None
     _gate: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -66,8 +75,15 @@ class Process:
 
     async def work(self) -> None:
         """Deliver from now on, if that is a role of this process, and prove each channel once."""
+        if self.gatekeeper is not None:
+            # Before the first claim: from then on the store knows whether this release may make one.
+            await self.gatekeeper.register()
+            self.gatekeeper.start()
+            await asyncio.to_thread(belong, self.application.config.data, (await self.application.context.store.installation()).id)
         if self._worker is not None:
             self._worker.start()
+        if self._watching is not None:
+            self._watching.start()
         if self._control is not None:
             await self._control.start()
         self._watchdog.start()
@@ -81,8 +97,12 @@ class Process:
         for task in self._gate:
             task.cancel()
         await asyncio.gather(*self._gate, return_exceptions=True)
+        if self._watching is not None:
+            await self._watching.stop()
         if self._worker is not None:
             await self._worker.stop()
+        if self.gatekeeper is not None:
+            await self.gatekeeper.stop()
         if self._server is not None:
             await self._server.stop()
         await self.application.close()
@@ -103,11 +123,15 @@ async def assemble(config: Config, roles: Roles) -> Process:
     """Open the store and put a process together; nothing runs yet. Raises Unavailable, MigrationError, BadFailpoint or ValueError."""
     metrics = Metrics(SystemClock().now)
     application = await build(config, observe=both(logs.log, metrics.observe), failpoint=failpoints.failpoint(os.environ))
-    worker = None
+    name = worker_name()
+    worker = watching = None
     touched: list[Callable[[], None]] = []
     if roles.work:
-        worker = Worker(application.context, application.holds, name=worker_name(), concurrency=roles.concurrency, lease=roles.lease)
+        worker = Worker(application.context, application.holds, name=name, concurrency=roles.concurrency, lease=roles.lease)
         touched.append(worker.delivery.wake)
+        attention = Attention()
+        application.noticing.append(attention.noticed)
+        watching = Watching(application.context, attention, steps(application))
     elif config.database:
         # Another process delivers: pages that are open here ask again whenever it has written.
         touched.append(application.live.everything)
@@ -117,6 +141,13 @@ async def assemble(config: Config, roles: Roles) -> Process:
             each()
 
     application.context.store.on_touched = on_touched
+    keeper = None
+    if application.identity is not None:
+        keeper = Gatekeeper(
+            application.context, application.identity, Expected(config.installation), process=name, host=os.uname().nodename,
+            shares=bool(config.database), admitted=on_touched,
+        )  # fmt: skip
+        application.noticing.append(keeper.noticed)
     control = None if config.database else Control(application, config.data)
     watchdog = Watchdog(limit=roles.lease / 3)
-    return Process(application, roles, Vitals(metrics=metrics), control, watchdog, _worker=worker)
+    return Process(application, roles, Vitals(metrics=metrics), control, watchdog, gatekeeper=keeper, _worker=worker)
