@@ -20,7 +20,7 @@ from heliograph.domain.reasons import Reason
 from heliograph.domain.retry import SECOND
 from heliograph.ports import rows
 from heliograph.ports.store import Changes, Fold
-from heliograph.services import detection, releases
+from heliograph.services import detection
 from heliograph.services.context import Context
 from tests.storage.acts import NOW, Place, claim, found_account, reply, result
 from tests.storage.engines import AnyStore, Engine, eventually
@@ -262,7 +262,10 @@ async def test_lanes_that_nobody_takes_raise_an_alarm_and_those_of_a_held_channe
 
 
 async def beat(desk: Desk, process: str, started_at: int) -> None:
-    await releases.beat(desk.context, process, releases.Identity("rel_1", "", "", {}, {}), "here", started_at)
+    """What services.releases writes down."""
+    data = msgspec.json.encode({"release": "rel_1", "host": "here", "started_at": started_at, "seen_at": desk.clock.at}).decode()
+    put = rows.Document("", detection.PROCESS, process, 0, desk.clock.at, data)
+    await desk.store.commit(Changes("", desk.clock.at, puts=[put]))
 
 
 async def test_a_process_that_went_away_is_missed_until_another_takes_its_place(desk: Desk) -> None:
@@ -277,8 +280,7 @@ async def test_a_process_that_went_away_is_missed_until_another_takes_its_place(
     desk.clock.at += silence.LOOK
     await desk.step()
     assert await detection.alarms(desk.store) == []
-    await releases.gone(desk.context, "w2")
-    assert {d.id for d in await desk.store.documents("", releases.PROCESS)} == {"w3"}
+    assert {d.id for d in await desk.store.documents("", detection.PROCESS)} == {"w2", "w3"}
 
 
 async def test_nothing_new_is_nothing_written(desk: Desk) -> None:

@@ -14,7 +14,8 @@ from heliograph.ports.store import Changes, Loose, Store
 from heliograph.services.context import Context, retrying
 
 KIND, ID = "detector", "state"
-BEAT = "heartbeat"
+#: Documents in which each process says every few seconds that it runs, see services.releases.
+PROCESS = "process"
 #: Signals read at a time; a reading that fills it is followed by the next at once.
 SHARE = 2_000
 READINGS = 50
@@ -25,7 +26,17 @@ YOUNG = 100_000
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(State).decode
-_beat = msgspec.json.Decoder(Beat).decode
+
+
+class _Process(msgspec.Struct):
+    """What matters here of a process's document."""
+
+    release: str
+    started_at: int
+    seen_at: int
+
+
+_process = msgspec.json.Decoder(_Process).decode
 
 
 async def step(context: Context) -> list[Alarm]:
@@ -52,18 +63,6 @@ async def read(store: Store) -> tuple[State, int]:
     """What detection knows, and the version of its document (0: none yet)."""
     document = await store.document("", KIND, ID)
     return (_decode(document.data), document.version) if document is not None else (State(), 0)
-
-
-async def beat(context: Context, mine: Beat) -> None:
-    """Note that a process lives. To be called every few seconds (`silence.BEAT`)."""
-    now = context.clock.now()
-    data = _encode(mine._replace(at=now)).decode()
-    await context.store.commit(Changes("", now, puts=[rows.Document("", BEAT, mine.process, 0, now, data)]))
-
-
-async def farewell(context: Context, process: str) -> None:
-    """A process ends because it was told to: nobody waits for it."""
-    await context.store.commit(Changes("", context.clock.now(), puts=[rows.DropDocument("", BEAT, process)]))
 
 
 async def _step(context: Context) -> tuple[list[Alarm], bool]:
@@ -144,9 +143,10 @@ async def _look(context: Context, state: State, changes: Changes) -> list[Findin
     state.looked_at = now
     scores = Scores(state)
     state.idle, still = silence.unmoved(state.idle, await store.idle_lanes(now), now=now)
-    beats = [_beat(document.data) for document in await store.documents("", BEAT)]
+    seen = [(document.id, _process(document.data)) for document in await store.documents("", PROCESS)]
+    beats = [Beat(id, process.release, process.started_at, process.seen_at) for id, process in seen]
     replaced, gone = silence.departed(beats, now=now)
-    changes.puts += [rows.DropDocument("", BEAT, beat.process) for beat in replaced]
+    changes.puts += [rows.DropDocument("", PROCESS, beat.process) for beat in replaced]
     for alarm in still + gone:
         scores.raise_(alarm)
     lasting = {alarm.key for alarm in still + gone}

@@ -11,7 +11,6 @@ LOOK = 10 * SECOND
 WAITING = 60 * SECOND
 #: A process that has not been heard from for so long is gone.
 GONE = 30 * SECOND
-BEAT = 5 * SECOND
 #: One that nobody has replaced for so long is not missed any more.
 MISSED = 3600 * SECOND
 
