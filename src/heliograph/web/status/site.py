@@ -85,7 +85,7 @@ def _page(board: Board, language: Language, rest: list[str]) -> Made | None:
     if inner is None:
         return None
     end = "".join(f"/{part}" for part in rest)
-    return _whole(board, language, end, _title(board, language, case), inner, together=False)
+    return whole(board, language, end, _title(board, language, case), inner, together=False)
 
 
 def _everywhere(board: Board, kind: str, case: Case | None) -> Made | None:
@@ -98,7 +98,7 @@ def _everywhere(board: Board, kind: str, case: Case | None) -> Made | None:
     parts = [(each.tag, slug_of(each), each.title, inner) for each, inner in zip(LANGUAGES, inners, strict=True)]
     content = Markup(TEMPLATES.get_template("all.html").render(parts=parts))
     end = "" if case is None else f"/incidents/{case.incident.id}" + ("" if kind == "incident" else f"/{kind}")
-    return _whole(board, EN, end, _title(board, EN, case), content, together=True)
+    return whole(board, EN, end, _title(board, EN, case), content, together=True)
 
 
 def _inner(board: Board, language: Language, kind: str, case: Case | None) -> Markup | None:
@@ -118,7 +118,8 @@ def _inner(board: Board, language: Language, kind: str, case: Case | None) -> Ma
     return Markup(TEMPLATES.get_template(name).render(data))
 
 
-def _whole(board: Board, language: Language, end: str, title: str, inner: Markup, *, together: bool) -> Made:
+def whole(board: Board, language: Language, end: str, title: str, inner: Markup, *, together: bool) -> Made:
+    """A page around its content. `end`: its address below that of its language."""
     here = f"{ROOT}{end}" if together else f"{ROOT}/{slug_of(language)}{end}"
     one_each = [(each, f"{ROOT}/{slug_of(each)}{end}") for each in LANGUAGES]
     # The page of all languages has none of its own for the history.

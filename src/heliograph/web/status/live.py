@@ -1,0 +1,64 @@
+"""The board that a running server answers from: read anew when it may have changed, drawn once, kept while nothing has."""
+
+import hashlib
+from typing import NamedTuple
+
+from heliograph.domain.retry import SECOND
+from heliograph.ports.store import Unavailable
+from heliograph.projections.public.board import Board
+from heliograph.services import incidents
+from heliograph.services.context import Context
+from heliograph.services.outlets import Outlets
+from heliograph.services.status_page import load_board
+from heliograph.web.status.site import Made, draw
+
+#: A board is read again after LOOK, and drawn again after DRAW even where nothing has changed: uptime and "written at" move on.
+LOOK = 1 * SECOND
+DRAW = 60 * SECOND
+
+
+class File(NamedTuple):
+    """A drawn file and the tag that tells its versions apart."""
+
+    made: Made
+    etag: str
+
+
+class Live:
+    """What a process knows of the public page. Where the store cannot be read, the last that is known is told."""
+
+    def __init__(self, context: Context, outlets: Outlets) -> None:
+        self.context = context
+        self.outlets = outlets
+        self._board: Board | None = None
+        self._looked_at = 0
+        self._files: dict[str, File | None] = {}
+
+    async def board(self) -> Board:
+        """The board as it is now, give or take a second. Raises Unavailable where nothing is known yet."""
+        now = self.context.clock.now()
+        if self._board is not None and now - self._looked_at < LOOK:
+            return self._board
+        try:
+            found = await load_board(self.context, self.outlets, await incidents.incidents_of(self.context.store, ""))
+        except Unavailable:
+            if self._board is None:
+                raise
+            self._looked_at = now
+            return self._board
+        self._looked_at = now
+        old = self._board
+        if old is None or found.at - old.at >= DRAW or found._replace(at=old.at) != old:
+            self._board, self._files = found, {}
+        assert self._board is not None
+        return self._board
+
+    async def file(self, path: str) -> File | None:
+        """The public file at an address, or None. Raises Unavailable."""
+        board = await self.board()
+        if path not in self._files:
+            made = draw(board, path)
+            if made is None:
+                return None
+            self._files[path] = File(made, f'"{hashlib.blake2b(made.body, digest_size=12).hexdigest()}"')
+        return self._files[path]
