@@ -11,7 +11,7 @@ from babel.messages.pofile import write_po
 from jinja2.ext import babel_extract
 
 from heliograph.domain.reasons import REASONS
-from heliograph.projections.wording import guide, notice, prose, public, values
+from heliograph.projections.wording import guide, notice, operators, prose, public, values
 from heliograph.projections.wording.catalogs import read_catalog
 from heliograph.projections.wording.languages import LANGUAGES, Language
 from heliograph.projections.wording.pieces import Message
@@ -19,7 +19,7 @@ from heliograph.projections.wording.pieces import Message
 SOURCE = Path(__file__).resolve().parent.parent / "src" / "heliograph"
 FOLDER = SOURCE / "projections" / "wording" / "locale"
 #: Modules of ours whose messages are all told; others say theirs by `t(…)` in a template or `say(…)` in code.
-SPEAKING = (values, notice, public)
+SPEAKING = (values, notice, public, operators)
 #: Called with a sentence as its last argument that is text.
 SAYING = ("t", "say")
 #: CLDR's forms, as gettext writes them: Spanish and Portuguese have one of their own for whole millions.

@@ -6,6 +6,7 @@ from typing import ClassVar
 from heliograph.domain import (
     detection_events as detection_events,
     incident_events as incident_events,
+    notice_events as notice_events,
     publication_events as publication_events,
     release_events as release_events,
 )

@@ -90,7 +90,7 @@ class Notices:
         store = self._context.store
         kept: dict[str, set[str]] = {}
         for document in await store.documents_of_all(KIND):
-            kept.setdefault(_parts(document.id)[0], set()).add(document.account)
+            kept.setdefault(parts(document.id)[0], set()).add(document.account)
         live = {incident.id: incident for incident in await incidents.live_incidents(store)}
         for id in kept.keys() - live.keys():
             # An incident of one account lies with that account.
@@ -118,8 +118,8 @@ class Notices:
 
     async def _tell(self, incident: Incident, agents: int, accounts: int) -> None:
         """Note on the incident that people were told; after a crash at that very moment the next round does."""
-        documents = [d for d in await self._context.store.documents_of_all(KIND) if _parts(d.id)[0] == incident.id]
-        readers = [d for d in documents if _parts(d.id)[1] != ADMINS]
+        documents = [d for d in await self._context.store.documents_of_all(KIND) if parts(d.id)[0] == incident.id]
+        readers = [d for d in documents if parts(d.id)[1] != ADMINS]
         event = ie.NoticeTold(agents or len(readers), accounts or len({d.account for d in readers}))
         if not event.agents:
             return
@@ -148,7 +148,7 @@ class _Account:
     async def follow(self) -> int:
         """Write what is new; returns how many agents are told for the first time. Raises Conflict."""
         store, now = self._context.store, self._context.clock.now()
-        before = {d.id: d for d in await store.documents(self._account, KIND) if _parts(d.id)[0] == self._incident.id}
+        before = {d.id: d for d in await store.documents(self._account, KIND) if parts(d.id)[0] == self._incident.id}
         numbers = await self._numbers(before)
         changes = Changes(self._account, now)
         told = 0
@@ -158,13 +158,13 @@ class _Account:
             notice = self._notice(reader, numbers, kept, now)
             if kept is not None and self._incident.over and not notice.open:
                 self._drop(changes, reader)
-            elif kept is None or _decode(kept) != notice:
+            elif kept is None or decode(kept) != notice:
                 told += kept is None and reader != ADMINS
                 data = msgspec.json.encode(notice).decode()
                 version = kept.version + 1 if kept else 1
                 changes.puts.append(rows.Document(self._account, KIND, _id(self._incident.id, reader), version, now, data))
         for id in before:
-            self._drop(changes, _parts(id)[1])
+            self._drop(changes, parts(id)[1])
         if changes.puts:
             await store.commit(changes)
         return told
@@ -173,13 +173,13 @@ class _Account:
         agent = "" if reader == ADMINS else reader
         mine = [one for one in self._affected if not agent or one.agent == agent]
         counted = facts(self._incident, mine, provider_title=self._title, account=self._account, agent=agent)
-        told_at = _decode(kept).told_at if kept else now
+        told_at = decode(kept).told_at if kept else now
         # When people were told is itself a part of the record, which would change with each telling.
         return Notice(self._incident.id, reader, counted._replace(noticed_at=0)._asdict(), lines(mine, numbers)[:NAMED], told_at)
 
     async def _numbers(self, before: Mapping[str, rows.Document]) -> dict[str, int]:
         """What people call the tickets. Those that a notice has named are not asked for again."""
-        known = {line.ticket: line.number for document in before.values() for line in _decode(document).tickets}
+        known = {line.ticket: line.number for document in before.values() for line in decode(document).tickets}
         named: set[str] = set()
         for reader in {one.agent for one in self._affected}:
             named |= set(list(dict.fromkeys(one.ticket for one in self._affected if one.agent == reader))[:NAMED])
@@ -212,9 +212,9 @@ async def shown_to(context: Context, account: str, agent: str, *, admin: bool) -
     """The notices of one agent, gravest first; an admin who is not affected gets the account's own."""
     found: dict[str, Notice] = {}
     for document in await context.store.documents(account, KIND):
-        incident, reader = _parts(document.id)
+        incident, reader = parts(document.id)
         if reader == agent or (admin and reader == ADMINS and incident not in found):
-            found[incident] = _decode(document)
+            found[incident] = decode(document)
     seen = {d.id: msgspec.json.decode(d.data, type=Seen) for d in await context.store.documents(account, SEEN)} if found else {}
     shown = [Shown(notice, seen.get(_id(incident, agent), Seen())) for incident, notice in found.items()]
     order = list(Severity)
@@ -231,7 +231,7 @@ async def dismiss(context: Context, account: str, agent: str, incident: str) -> 
     for reader in (agent, ADMINS):
         document = await context.store.document(account, KIND, _id(incident, reader))
         if document is not None:
-            await _note(context, account, agent, incident, dismissed=_decode(document).counted.severity)
+            await _note(context, account, agent, incident, dismissed=decode(document).counted.severity)
             return
     raise Missing("notice")
 
@@ -255,10 +255,12 @@ def _id(incident: str, reader: str) -> str:
     return f"{incident}.{reader}"
 
 
-def _parts(id: str) -> tuple[str, str]:
+def parts(id: str) -> tuple[str, str]:
+    """Incident and reader of a notice's document."""
     incident, _, reader = id.partition(".")
     return incident, reader
 
 
-def _decode(document: rows.Document) -> Notice:
+def decode(document: rows.Document) -> Notice:
+    """The notice of a document."""
     return msgspec.json.decode(document.data, type=Notice)
