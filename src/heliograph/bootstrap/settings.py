@@ -39,6 +39,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allow_networks: Annotated[str, Meta(pattern=r"^[0-9a-fA-F.:/, ]*$", description="networks such as 10.0.0.0/8, comma separated")] = ""
     log_format: Annotated[Literal["auto", "json", "pretty"], Meta(description="auto, json or pretty")] = "auto"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="debug, info, warning or error")] = "info"
+    #: Who is told what about incidents. Targets are Apprise addresses with a blank between them.
+    operators: Annotated[str, Meta(description="addresses such as slack://… or tgram://…, with a blank between them")] = ""
+    announcements: Annotated[str, Meta(description="addresses such as mastodon://…, with a blank between them")] = ""
+    alertmanager_url: Annotated[str, Meta(pattern="^https?://[^/]+", description="an address http(s)://…")] = ""
+    heartbeat_url: Annotated[str, Meta(pattern="^https?://[^/]+", description="an address http(s)://…")] = ""
+    smtp_url: Annotated[str, Meta(pattern="^smtps?://[^/]+", description="an address smtp(s)://user:password@host:port")] = ""
+    mail_from: Annotated[str, Meta(pattern="^[^\\r\\n]*[^@ ]@[^@ ]+$", description="a mail address")] = ""
 
     #: Shared credentials by name, each with its provider and that provider's fields; see bootstrap.shared.
     credential: dict[str, dict[str, str]] = {}
