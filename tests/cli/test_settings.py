@@ -7,6 +7,7 @@ import pytest
 from heliograph.bootstrap.failpoints import BadFailpoint, failpoint
 from heliograph.bootstrap.keys import BadKey, create_key_file, new_master_key, parse_master_key, read_key_file
 from heliograph.bootstrap.settings import FIELDS, SettingsError, load
+from heliograph.cli.options import config_of
 
 SECRET = "canary-value"
 
@@ -20,6 +21,16 @@ def problems(**environ: str) -> list[str]:
 def test_defaults_need_nothing() -> None:
     settings = load({"PATH": "/bin", "HOME": "/nowhere"})
     assert (settings.port, settings.host, settings.data) == (8420, "127.0.0.1", "")
+
+
+def test_who_may_read_the_numbers_is_a_setting() -> None:
+    key = {"HELIOGRAPH_MASTER_KEY": "00" * 32}
+    default = config_of(load(key))
+    assert (default.metrics_open, default.metrics_token) == (False, "")
+    given = config_of(load(key | {"HELIOGRAPH_METRICS": "open", "HELIOGRAPH_METRICS_TOKEN": f"{SECRET}-0123"}))
+    assert (given.metrics_open, given.metrics_token) == (True, f"{SECRET}-0123") and SECRET not in repr(given)
+    [told] = problems(HELIOGRAPH_METRICS_TOKEN=SECRET)
+    assert "16 or more" in told and SECRET not in told
 
 
 def test_a_variable_wins_over_the_file(tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ class House:
     url: str
     http: ClientSession
     vitals: Vitals
+    app: Any
     worker: Worker
     channel: str
     observed: list[tuple[str, dict[str, str | int | float]]]
@@ -147,7 +148,7 @@ async def house(folder: Path, *, failpoint: Failpoint = nothing, open_access: bo
     store.on_touched = worker.delivery.wake
     try:
         async with serving(app) as url, ClientSession() as http:
-            made = House(application, sandbox, sandbox.sandbox.seed_demo(), url, http, vitals, worker, "chn_sunshine", observed)
+            made = House(application, sandbox, sandbox.sandbox.seed_demo(), url, http, vitals, app, worker, "chn_sunshine", observed)
             await _people(made)
             await _channel(made)
             yield made

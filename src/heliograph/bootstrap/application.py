@@ -51,6 +51,9 @@ class Config:
     #: Networks (CIDR) off the public internet that providers may be at; only beside a sandbox.
     allow_networks: tuple[str, ...] = ()
     connections: int = 1000
+    #: Who may read /metrics: whoever has the token; where there is none, this machine only, or with `metrics_open` everybody.
+    metrics_token: str = field(default="", repr=False)
+    metrics_open: bool = False
     #: Make HTTP calls in a process of their own; it pays where there is a second core to run it.
     http_process: bool = (os.cpu_count() or 1) > 1
 

@@ -1,5 +1,6 @@
 """Counters of this process and gauges of the store, for Prometheus."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -19,6 +20,8 @@ class Metrics:
 
     def __init__(self, now: Callable[[], int]) -> None:
         self._now = now
+        self._page: asyncio.Task[bytes] | None = None
+        self._rendered_at = 0
         self.registry = CollectorRegistry()
         self._attempts = self._counter("attempts", "Attempts to hand a message to a provider", "provider", "outcome", "reason")
         self._seconds = Histogram(
@@ -77,7 +80,22 @@ class Metrics:
             self._unmapped.labels(provider).inc()
 
     async def render(self, store: Store) -> bytes:
-        """Everything in Prometheus' text format, the store's gauges read now. Raises Unavailable."""
+        """Everything in Prometheus' text format, the store's gauges read now or within the last second. Raises Unavailable.
+
+        It counts whole tables, so who asks at the same time, or just after, shares one page.
+        """
+        if self._page is None or (self._page.done() and abs(self._now() - self._rendered_at) >= SECOND):
+            self._page = asyncio.create_task(self._render(store))
+            self._page.add_done_callback(self._rendered)
+        # Whoever hangs up leaves the page to the others.
+        return await asyncio.shield(self._page)
+
+    def _rendered(self, page: asyncio.Task[bytes]) -> None:
+        self._rendered_at = self._now()
+        if page.cancelled() or page.exception() is not None:
+            self._page = None
+
+    async def _render(self, store: Store) -> bytes:
         accounts = await store.accounts()
         states: dict[str, int] = {}
         holds: dict[tuple[str, str], int] = {}

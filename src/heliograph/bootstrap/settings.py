@@ -37,6 +37,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     # An attempt ends before its lease. From 40 s on it gets the 30 s that a file may take; the least leaves a text its 10 s.
     lease_seconds: Annotated[float, Meta(ge=15, le=3600, description="a number of seconds from 15 to 3600")] = 60.0
     allow_networks: Annotated[str, Meta(pattern=r"^[0-9a-fA-F.:/, ]*$", description="networks such as 10.0.0.0/8, comma separated")] = ""
+    metrics: Annotated[Literal["local", "open"], Meta(description="local or open")] = "local"
+    metrics_token: Annotated[str, Meta(pattern="^[!-~]{16,}$", description="16 or more characters without blanks")] = ""
     log_format: Annotated[Literal["auto", "json", "pretty"], Meta(description="auto, json or pretty")] = "auto"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="debug, info, warning or error")] = "info"
     #: Who is told what about incidents. Targets are Apprise addresses with a blank between them.

@@ -150,4 +150,5 @@ async def assemble(config: Config, roles: Roles) -> Process:
         application.noticing.append(keeper.noticed)
     control = None if config.database else Control(application, config.data)
     watchdog = Watchdog(limit=roles.lease / 3)
-    return Process(application, roles, Vitals(metrics=metrics), control, watchdog, gatekeeper=keeper, _worker=worker)
+    vitals = Vitals(metrics=metrics, metrics_token=config.metrics_token, metrics_open=config.metrics_open)
+    return Process(application, roles, vitals, control, watchdog, gatekeeper=keeper, _worker=worker)

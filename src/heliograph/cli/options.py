@@ -83,8 +83,9 @@ def config_of(settings: Settings, *, create_key: bool = False) -> Config:
         key = found
     return Config(
         data=data, master_key=key, database=settings.database_url, release=release_of(settings), allow_networks=settings.networks,
-        connections=settings.connections, shared=settings.credential, code=settings.release or identity.code(),
-        variables=identity.variables(settings), installation=settings.installation or identity.belongs_to(data),
+        connections=settings.connections, metrics_token=settings.metrics_token, metrics_open=settings.metrics == "open",
+        shared=settings.credential, code=settings.release or identity.code(), variables=identity.variables(settings),
+        installation=settings.installation or identity.belongs_to(data),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any, Protocol
 
 from litestar import Request, Response, get, route
@@ -16,6 +17,7 @@ from heliograph.web.problems import answer
 
 #: Seconds in which the store must answer.
 PATIENCE = 2.0
+FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -34,8 +36,9 @@ class Vitals:
     metrics: Renders
     started: bool = False
     draining: bool = False
-    #: Where set, /metrics asks for it as a bearer token.
+    #: Where set, /metrics asks everybody for it as a bearer token; where not, only this machine is answered, or all if it is open.
     metrics_token: str = field(default="", repr=False)
+    metrics_open: bool = False
 
 
 async def start(application: Application, vitals: Vitals) -> None:
@@ -90,7 +93,20 @@ async def metrics(request: Request[Any, Any, Any]) -> Response[Any]:
     given = request.headers.get("authorization", "").encode("utf-8", "replace")
     if vitals.metrics_token and not hmac.compare_digest(given, b"Bearer " + vitals.metrics_token.encode()):
         return answer(401, "The numbers ask for their own bearer token.", headers={"www-authenticate": 'Bearer realm="metrics"'})
+    if not (vitals.metrics_token or vitals.metrics_open or _near(request)):
+        return answer(403, "The numbers are told to this machine only. HELIOGRAPH_METRICS_TOKEN or HELIOGRAPH_METRICS=open let others ask.")
     return Response(await vitals.metrics.render(request.app.state.application.context.store), media_type=METRICS_TYPE)
+
+
+def _near(request: Request[Any, Any, Any]) -> bool:
+    """Whether somebody on this machine asks: a proxy on it does so for others, and says so in one of these ways."""
+    if request.client is None or any(name in request.headers for name in FORWARDED):
+        return False
+    try:
+        address = ip_address(request.client.host)
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def _vitals(request: Request[Any, Any, Any]) -> Vitals:
