@@ -1,0 +1,13 @@
+"""A square per test, on each engine."""
+
+import pytest
+
+from tests.storage.conftest import empty_database, postgres_server, server_folder
+
+__all__ = ["empty_database", "postgres_server", "server_folder"]
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> str:
+    """ "" for a file, or the address of a fresh database."""
+    return "" if request.param == "sqlite" else str(request.getfixturevalue("empty_database"))
