@@ -15,10 +15,11 @@ from heliograph.bootstrap.identity import belong
 from heliograph.bootstrap.metrics import Metrics
 from heliograph.bootstrap.process import WebServer
 from heliograph.bootstrap.system import SystemClock
-from heliograph.bootstrap.watch import steps
+from heliograph.bootstrap.watch import outward, steps
 from heliograph.bootstrap.watchdog import Watchdog
 from heliograph.ports.runtime import Observe
 from heliograph.services.attention import Attention
+from heliograph.services.heartbeat import Heartbeats
 from heliograph.services.proving import Expected
 from heliograph.web import vitals as vital
 from heliograph.web.app import create_app
@@ -63,6 +64,8 @@ class Process:
     gatekeeper: Gatekeeper | None = None
     _worker: Worker | None = None
     _watching: Watching | None = None
+    #: What speaks to the outside, each by itself: one that waits for an answer keeps no other.
+    _speaking: list[Watching] = field(default_factory=list)
     _server: WebServer | None = None
     _gate: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -84,6 +87,8 @@ class Process:
             self._worker.start()
         if self._watching is not None:
             self._watching.start()
+        for each in self._speaking:
+            each.start()
         if self._control is not None:
             await self._control.start()
         self._watchdog.start()
@@ -97,6 +102,8 @@ class Process:
         for task in self._gate:
             task.cancel()
         await asyncio.gather(*self._gate, return_exceptions=True)
+        for each in self._speaking:
+            await each.stop()
         if self._watching is not None:
             await self._watching.stop()
         if self._worker is not None:
@@ -125,13 +132,16 @@ async def assemble(config: Config, roles: Roles) -> Process:
     application = await build(config, observe=both(logs.log, metrics.observe), failpoint=failpoints.failpoint(os.environ))
     name = worker_name()
     worker = watching = None
+    speaking: list[Watching] = []
     touched: list[Callable[[], None]] = []
     if roles.work:
         worker = Worker(application.context, application.holds, name=name, concurrency=roles.concurrency, lease=roles.lease)
         touched.append(worker.delivery.wake)
         attention = Attention()
         application.noticing.append(attention.noticed)
-        watching = Watching(application.context, attention, steps(application))
+        beats = Heartbeats(application.context, application.outside.pulse)
+        watching = Watching(application.context, attention, [*steps(application), beats.turned])
+        speaking = [Watching(application.context, Attention(), [step]) for step in outward(application, beats)]
     elif config.database:
         # Another process delivers: pages that are open here ask again whenever it has written.
         touched.append(application.live.everything)
@@ -151,4 +161,4 @@ async def assemble(config: Config, roles: Roles) -> Process:
     control = None if config.database else Control(application, config.data)
     watchdog = Watchdog(limit=roles.lease / 3)
     vitals = Vitals(metrics=metrics, metrics_token=config.metrics_token, metrics_open=config.metrics_open)
-    return Process(application, roles, vitals, control, watchdog, gatekeeper=keeper, _worker=worker)
+    return Process(application, roles, vitals, control, watchdog, gatekeeper=keeper, _worker=worker, _watching=watching, _speaking=speaking)
