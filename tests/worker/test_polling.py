@@ -109,7 +109,7 @@ async def test_one_of_two_workers_polls_and_the_other_takes_over(
         for number in range(1, 6):
             bot.write(number)
             await said(store, account, channel, number)
-        assert bot.polling == [holder]
+        assert await bot.until_polled() == holder
         # Its session ends as it does when the process is killed.
         engine = PostgresEngine(empty_database)
         workers[holder][1]._polls[channel].cancel()
