@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from heliograph.bootstrap.identity import identify
 from heliograph.bootstrap.live import Live
+from heliograph.bootstrap.outside import Outside, Ways, reach
 from heliograph.bootstrap.system import SystemClock, SystemRng, calm_collector
 from heliograph.domain.ids import id_value, make_id
 from heliograph.ports.provider import Provider, ProviderSpec
@@ -48,6 +49,8 @@ class Config:
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     #: The installation that the store must be, "" for any.
     installation: str = ""
+    #: Whom to tell about incidents.
+    ways: Ways = field(default_factory=Ways, repr=False)
     #: Networks (CIDR) off the public internet that providers may be at; only beside a sandbox.
     allow_networks: tuple[str, ...] = ()
     connections: int = 1000
@@ -79,11 +82,13 @@ class Application:
     identity: Identity | None
     #: Told of each act of this process that was committed.
     noticing: list[Callable[[Changes], None]]
+    outside: Outside
     _http: Closes
 
     async def close(self) -> None:
         """Stop talking to providers, then finish what the store has accepted."""
         await self._http.close()
+        await self.outside.close()
         await self.context.store.close()
 
 
@@ -168,7 +173,7 @@ def _assemble(
 
     store.on_committed = committed
     specs = {name: cls.spec for name, cls in PROVIDERS.items()}
-    return Application(config, context, holds, live, specs, who.identity, noticing, http)
+    return Application(config, context, holds, live, specs, who.identity, noticing, reach(config.ways, clock), http)
 
 
 async def _open_store(config: Config, now: int, new_id: str, release: str) -> Store:

@@ -109,6 +109,8 @@ def load(environ: Mapping[str, str], *, file: Path | None = None) -> Settings:
     values = {name: _value(name, source, value, problems) for name, (source, value) in given.items()}
     credentials = shared.gather(environ, table, path.name if path is not None else "", problems)
     values[shared.TABLE] = shared.checked(credentials, problems, looks_accidental, _guess)
+    if ("smtp_url" in values) != ("mail_from" in values):
+        problems.append("smtp_url and mail_from go together: set both, or neither.")
     if problems:
         raise SettingsError(problems)
     return Settings(**values)

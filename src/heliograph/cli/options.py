@@ -14,7 +14,7 @@ import msgspec
 from cyclopts import Group, Parameter
 from rich.console import Console
 
-from heliograph.bootstrap import identity, keys, logs
+from heliograph.bootstrap import identity, keys, logs, outside
 from heliograph.bootstrap.application import Config
 from heliograph.bootstrap.settings import Settings, load
 
@@ -85,7 +85,7 @@ def config_of(settings: Settings, *, create_key: bool = False) -> Config:
         data=data, master_key=key, database=settings.database_url, release=release_of(settings), allow_networks=settings.networks,
         connections=settings.connections, metrics_token=settings.metrics_token, metrics_open=settings.metrics == "open",
         shared=settings.credential, code=settings.release or identity.code(), variables=identity.variables(settings),
-        installation=settings.installation or identity.belongs_to(data),
+        installation=settings.installation or identity.belongs_to(data), ways=outside.ways(settings),
     )  # fmt: skip
 
 
