@@ -5,11 +5,11 @@ import pytest
 from heliograph.domain import gate, release_events as ev
 from heliograph.domain.gate import Basis, Finding, Outcome, Proof, Scope, Stage
 
-V, I, U = Outcome.VALID, Outcome.INVALID, Outcome.INCONCLUSIVE
+GOOD, BAD, OPEN = Outcome.VALID, Outcome.INVALID, Outcome.INCONCLUSIVE
 
 
 def shared(outcome: Outcome, subject: str = "sunshine") -> Proof:
-    return Proof(Scope.SHARED, subject, outcome, "" if outcome is V else "bad_credentials")
+    return Proof(Scope.SHARED, subject, outcome, "" if outcome is GOOD else "bad_credentials")
 
 
 def own(n: int, outcome: Outcome) -> Proof:
@@ -19,34 +19,34 @@ def own(n: int, outcome: Outcome) -> Proof:
 @pytest.mark.parametrize(
     ("proofs", "witness", "known", "finding", "basis"),
     [
-        ([shared(V)], {"sunshine": V}, False, Finding.ADMIT, Basis.PROVED),
-        ([shared(V)], None, False, Finding.ADMIT, Basis.PROVED),
+        ([shared(GOOD)], {"sunshine": GOOD}, False, Finding.ADMIT, Basis.PROVED),
+        ([shared(GOOD)], None, False, Finding.ADMIT, Basis.PROVED),
         ([], None, False, Finding.ADMIT, Basis.PROVED),
         # 2020-08-06: wrong variables beside a running release.
-        ([shared(I)], {"sunshine": V}, False, Finding.REFUSE, Basis.WITNESS_PASSES),
-        ([shared(I)], {"sunshine": V}, True, Finding.REFUSE, Basis.WITNESS_PASSES),
+        ([shared(BAD)], {"sunshine": GOOD}, False, Finding.REFUSE, Basis.WITNESS_PASSES),
+        ([shared(BAD)], {"sunshine": GOOD}, True, Finding.REFUSE, Basis.WITNESS_PASSES),
         # The provider revoked the key: nobody's deploy is at fault.
-        ([shared(I)], {"sunshine": I}, False, Finding.INCONCLUSIVE, Basis.BOTH_FAIL),
-        ([shared(I)], {"sunshine": U}, False, Finding.INCONCLUSIVE, Basis.BOTH_FAIL),
+        ([shared(BAD)], {"sunshine": BAD}, False, Finding.INCONCLUSIVE, Basis.BOTH_FAIL),
+        ([shared(BAD)], {"sunshine": OPEN}, False, Finding.INCONCLUSIVE, Basis.BOTH_FAIL),
         # The repair of a key that is broken now.
-        ([shared(V)], {"sunshine": I}, False, Finding.ADMIT, Basis.REPAIR),
+        ([shared(GOOD)], {"sunshine": BAD}, False, Finding.ADMIT, Basis.REPAIR),
         # The provider is down.
-        ([shared(U)], {"sunshine": U}, False, Finding.INCONCLUSIVE, Basis.UNTOLD),
-        ([shared(U)], {"sunshine": V}, False, Finding.INCONCLUSIVE, Basis.UNTOLD),
+        ([shared(OPEN)], {"sunshine": OPEN}, False, Finding.INCONCLUSIVE, Basis.UNTOLD),
+        ([shared(OPEN)], {"sunshine": GOOD}, False, Finding.INCONCLUSIVE, Basis.UNTOLD),
         # A reboot, at the worst of times, of what has worked before.
-        ([shared(U)], None, True, Finding.ADMIT, Basis.KNOWN),
-        ([shared(I)], None, True, Finding.ADMIT, Basis.KNOWN),
+        ([shared(OPEN)], None, True, Finding.ADMIT, Basis.KNOWN),
+        ([shared(BAD)], None, True, Finding.ADMIT, Basis.KNOWN),
         # A reboot with settings that nobody has proved.
-        ([shared(I)], None, False, Finding.INCONCLUSIVE, Basis.NO_WITNESS),
+        ([shared(BAD)], None, False, Finding.INCONCLUSIVE, Basis.NO_WITNESS),
         # What is certain needs no witness.
-        ([Proof(Scope.LOCAL, "master_key", I, "sealed"), shared(V)], None, True, Finding.REFUSE, Basis.LOCAL_FAULT),
-        ([Proof(Scope.LOCAL, "store", I, "wrong_store")], {"sunshine": V}, False, Finding.REFUSE, Basis.LOCAL_FAULT),
+        ([Proof(Scope.LOCAL, "master_key", BAD, "sealed"), shared(GOOD)], None, True, Finding.REFUSE, Basis.LOCAL_FAULT),
+        ([Proof(Scope.LOCAL, "store", BAD, "wrong_store")], {"sunshine": GOOD}, False, Finding.REFUSE, Basis.LOCAL_FAULT),
         # One account's dead token is that account's.
-        ([shared(V), own(1, I), own(2, V)], {"sunshine": V, "chn_2": V}, False, Finding.ADMIT, Basis.PROVED),
-        ([own(1, I)], None, False, Finding.ADMIT, Basis.PROVED),
-        ([own(1, I), own(2, I), own(3, V)], {"chn_1": V, "chn_2": V}, False, Finding.REFUSE, Basis.WITNESS_PASSES),
-        ([own(1, I), own(2, I)], {"chn_1": I, "chn_2": I}, False, Finding.ADMIT, Basis.PROVED),
-        ([own(1, I), own(2, I)], None, False, Finding.INCONCLUSIVE, Basis.NO_WITNESS),
+        ([shared(GOOD), own(1, BAD), own(2, GOOD)], {"sunshine": GOOD, "chn_2": GOOD}, False, Finding.ADMIT, Basis.PROVED),
+        ([own(1, BAD)], None, False, Finding.ADMIT, Basis.PROVED),
+        ([own(1, BAD), own(2, BAD), own(3, GOOD)], {"chn_1": GOOD, "chn_2": GOOD}, False, Finding.REFUSE, Basis.WITNESS_PASSES),
+        ([own(1, BAD), own(2, BAD)], {"chn_1": BAD, "chn_2": BAD}, False, Finding.ADMIT, Basis.PROVED),
+        ([own(1, BAD), own(2, BAD)], None, False, Finding.INCONCLUSIVE, Basis.NO_WITNESS),
     ],
 )
 def test_verdicts(proofs: list[Proof], witness: dict[str, Outcome] | None, known: bool, finding: Finding, basis: Basis) -> None:

@@ -79,6 +79,8 @@ def conclude(delivery: Delivery, result: SendResult, policy: Policy, *, now: int
             return _not_taken(delivery, reason, code, None, now=now, jitter=jitter)
         case Deferred(code=code) if code == KEY_EXPIRED:
             return [ev.AttemptDeferred(n, Reason.NO_ANSWER, code, now, 0), *_unprovable(delivery, policy)]
+        case Deferred(reason=Reason.STALE, code=code):
+            return [ev.AttemptDeferred(n, Reason.STALE, "", now, 0), ev.QuestionRaised(Question(code))]
         case Deferred(reason, after, code):
             return _not_taken(delivery, reason, code, after, now=now, jitter=jitter)
         case Unknown(reason, code):

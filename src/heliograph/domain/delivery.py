@@ -45,6 +45,16 @@ class Question(StrEnum):
     OVERTAKEN = "overtaken"
     #: The provider kept failing on this message alone.
     EXHAUSTED = "exhausted"
+    #: It waited longer than the account lets replies wait unasked.
+    WAITED_TOO_LONG = "waited_too_long"
+    #: The provider's reply window has closed while it waited.
+    WINDOW_CLOSED = "window_closed"
+    #: The ticket was solved later, and not together with it.
+    SOLVED_SINCE = "solved_since"
+    #: The contact has since written something that may change the answer.
+    CONTACT_WROTE = "contact_wrote"
+    #: The same agent has since written the same again.
+    WRITTEN_AGAIN = "written_again"
 
 
 class Delivery(NamedTuple):

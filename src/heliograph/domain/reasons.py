@@ -67,6 +67,8 @@ class Reason(StrEnum):
     INTERRUPTED = "interrupted"
     #: The provider kept failing on this one message while it was well otherwise.
     EXHAUSTED = "exhausted"
+    #: It waited, and meanwhile sending it may have become wrong: a person is asked.
+    STALE = "stale"
     #: A code that no table of ours knows; counted, so that somebody looks.
     OTHER = "other"
 
@@ -162,6 +164,12 @@ REASONS: dict[Reason, ReasonRow] = {
     ),
     Reason.EXHAUSTED: ReasonRow(
         Blame.PROVIDER, Effect.FAIL, "The provider kept failing on this message.", "Change the message and send it again."
+    ),
+    Reason.STALE: ReasonRow(
+        Blame.NOBODY,
+        Effect.WAIT,
+        "It waited, and meanwhile things have changed.",
+        "Read what has happened since, then send it, change it or drop it.",
     ),
     Reason.OTHER: ReasonRow(
         Blame.PROVIDER,

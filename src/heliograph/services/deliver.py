@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Callable
 
 from heliograph.domain import decide
-from heliograph.domain.delivery import Delivery
+from heliograph.domain.delivery import Delivery, Question
 from heliograph.domain.events import ControlRefused, ControlTaken
 from heliograph.domain.outcomes import Accepted, Deferred, Refused, SendResult, Unknown
 from heliograph.domain.reasons import REASONS, Effect, Reason
@@ -17,12 +17,13 @@ from heliograph.services.channels import Connected
 from heliograph.services.context import ROUNDS, Context
 from heliograph.services.holds import Holds, held, hold, prove
 from heliograph.services.parts import load_part
+from heliograph.services.staleness import question_of
 
 #: Reasons that make a probe worth while at once.
 SUSPICIOUS = frozenset({Reason.PROVIDER_DOWN, Reason.NETWORK, Reason.NO_ANSWER, Reason.BAD_CREDENTIALS, Reason.WRONG_IDENTITY})
 HOLDING = frozenset({Effect.HOLD_CREDENTIAL, Effect.HOLD_CHANNEL})
 #: Codes of attempts that were recorded and then not made: a hold came in between, or the lease was too short.
-NOT_CALLED = ("not_started", "late_start", decide.KEY_EXPIRED)
+NOT_CALLED = frozenset({"not_started", "late_start", decide.KEY_EXPIRED, *Question})
 #: Microseconds for which a claim vouches for the channel: another process may have put it on hold since.
 FRESH = 50_000
 #: Seconds between the end of an attempt's last call and the end of its lease.
@@ -79,10 +80,12 @@ class Delivering:
             await self._take_control(claimed, connected, to, mark)
         await context.failpoint("deliver:before_call")
         if await self._on_hold(claimed, connected, mark):
-            return Deferred(Reason.BAD_CREDENTIALS, after=0.0, code=NOT_CALLED[0])
+            return Deferred(Reason.BAD_CREDENTIALS, after=0.0, code="not_started")
         if self._left(claimed) < self._longest(connected):
-            return Deferred(Reason.NETWORK, after=0.0, code=NOT_CALLED[1])
+            return Deferred(Reason.NETWORK, after=0.0, code="late_start")
         started = context.clock.now()
+        if (question := await question_of(context, delivery, connected)) is not None:
+            return Deferred(Reason.STALE, code=question)
         if delivery.doubt_since:
             policy = await context.policies.of(delivery, connected)
             if decide.key_expired(delivery, policy, now=started + int(connected.spec.timeout * SECOND)):

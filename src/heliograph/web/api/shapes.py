@@ -18,6 +18,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 QUESTIONS: dict[str, str] = {
     Question.MAY_HAVE_BEEN_SENT: "It may have been sent, and the provider cannot tell. Send it again, treat it as sent, or cancel it.",
     Question.OVERTAKEN: "A later reply of this conversation is already there. Send this one all the same, or cancel it.",
+    Question.WAITED_TOO_LONG: "It waited longer than this account lets replies wait. Send it, or cancel it.",
+    Question.WINDOW_CLOSED: "The time in which the provider allows a reply is over. Send it all the same, or cancel it.",
+    Question.SOLVED_SINCE: "The ticket was solved while it waited. Send it all the same, or cancel it.",
+    Question.CONTACT_WROTE: "The contact has written while it waited. Read that first; then send it, or cancel it.",
+    Question.WRITTEN_AGAIN: "The same agent has since written it again. Send it all the same, or cancel it.",
     Question.EXHAUSTED: "The provider kept failing on this reply alone. Send it again, or cancel it.",
 }
 

@@ -54,6 +54,26 @@ QUESTIONS = {
         "The provider handed it back, and a later reply has arrived meanwhile.",
         "Sent now, it would stand after the later one.",
     ),
+    Question.WAITED_TOO_LONG: (
+        "It waited longer than your organisation lets replies wait unasked.",
+        "Read what has happened since, then send it or drop it.",
+    ),
+    Question.WINDOW_CLOSED: (
+        "While it waited, the time in which the provider allows a reply ran out.",
+        "Sent now, the provider will probably refuse it, until the contact writes again.",
+    ),
+    Question.SOLVED_SINCE: (
+        "The ticket was solved while it waited.",
+        "Send it if the contact still needs it, or drop it.",
+    ),
+    Question.CONTACT_WROTE: (
+        "The contact has written while it waited.",
+        "Read that first: it may call for another answer.",
+    ),
+    Question.WRITTEN_AGAIN: (
+        "The same has been written again since.",
+        "Sent now, the contact would read it twice.",
+    ),
     Question.EXHAUSTED: (
         "The provider failed on this one message again and again, while it was well otherwise.",
         "Send it again, or drop it and write it differently.",

@@ -1,0 +1,51 @@
+"""Which waiting replies may go by themselves: nearly all, and none where sending it now would be wrong."""
+
+import pytest
+
+from heliograph.domain.delivery import Question
+from heliograph.domain.retry import SECOND
+from heliograph.domain.staleness import LIMIT, Circumstances, alike, stale, substantial
+
+HOUR = 3600 * SECOND
+PLAIN = Circumstances(HOUR, 0, LIMIT, None, 0, [], "Your parcel left Hamburg yesterday.", [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "question"),
+    [
+        ({}, None),
+        ({"now": LIMIT}, None),
+        ({"now": LIMIT + 1}, Question.WAITED_TOO_LONG),
+        ({"window_closes_at": HOUR + 1}, None),
+        ({"window_closes_at": HOUR}, Question.WINDOW_CLOSED),
+        # Solve on send is one act.
+        ({"solved_at": 3 * SECOND}, None),
+        ({"solved_at": 20 * 60 * SECOND}, Question.SOLVED_SINCE),
+        ({"inbound": ["hello?", "???", "Is anybody there"]}, None),
+        ({"inbound": ["hello?", "never mind, found it"]}, Question.CONTACT_WROTE),
+        ({"inbound": [""]}, Question.CONTACT_WROTE),
+        # One burst goes together.
+        ({"later": ["It should arrive on Friday.", "Anything else?"]}, None),
+        ({"later": ["Your parcel left Hamburg yesterday!"]}, Question.WRITTEN_AGAIN),
+    ],
+)
+def test_questions(changes: dict[str, object], question: Question | None) -> None:
+    assert stale(PLAIN._replace(**changes)) is question
+
+
+@pytest.mark.parametrize(
+    "text", ["hello?", "Hola, ¿hay alguien ahí?", "oi, alguém aí?", "still waiting…", "???", "Buenos días", "Any update please?", "👋"]
+)
+def test_who_only_waits_has_said_nothing(text: str) -> None:
+    assert not substantial(text)
+
+
+@pytest.mark.parametrize("text", ["Cancel my order", "order 4711", "Ya no lo necesito", "Deixa, já resolvi", "", "我的包裹在哪里"])
+def test_anything_else_may_change_the_answer(text: str) -> None:
+    assert substantial(text)
+
+
+def test_alike() -> None:
+    assert alike("Your parcel left  Hamburg", "your parcel left hamburg.")
+    assert not alike("Your parcel left Hamburg", "Please send us your order number")
+    assert not alike("", "")
