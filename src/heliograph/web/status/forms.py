@@ -23,7 +23,7 @@ HEADERS = {
 
 def live_of(request: Asked) -> Live:
     """The board behind these pages."""
-    live: Live = request.route_handler.opt["live"]
+    live: Live = request.route_handler.opt["live"]()
     return live
 
 

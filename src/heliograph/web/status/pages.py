@@ -13,6 +13,7 @@ from heliograph.services.context import Invalid, Missing
 from heliograph.web.policy import Need
 from heliograph.web.problems import Refused
 from heliograph.web.status import acting, following
+from heliograph.web.status.forms import live_of
 from heliograph.web.status.live import Live
 from heliograph.web.status.site import API, ASSETS, POLICY, ROOT, draw
 from heliograph.web.status.views import slug_of
@@ -39,7 +40,7 @@ ADDRESSES = [
 @route(ADDRESSES, http_method=["GET", "HEAD"], opt=OPEN)
 async def public(request: Asked) -> Response[bytes]:
     """One public file."""
-    live: Live = request.route_handler.opt["live"]
+    live = live_of(request)
     path = request.url.path.rstrip("/")
     file = await live.file(path)
     if file is None:
@@ -96,7 +97,8 @@ def status_routes(live: Live) -> list[ControllerRouterHandler]:
     made = Router(
         path="/",
         route_handlers=[public, *following.HANDLERS, *acting.HANDLERS],
-        opt={"live": live},
+        # The framework copies options deeply; a function is copied as it is.
+        opt={"live": lambda: live},
         exception_handlers=handlers,
         include_in_schema=False,
     )
