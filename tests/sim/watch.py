@@ -6,7 +6,7 @@ from heliograph.domain import events as ev
 from heliograph.domain.health import Health
 from heliograph.ports import rows
 from heliograph.ports.store import Changes
-from heliograph.storage.sqlite.transaction import Transaction
+from heliograph.storage.sqlite.transaction import GoOn, Transaction
 from tests.sim.host import Host
 from tests.sim.loop import SECOND, START, VirtualLoop
 from tests.sim.world import Place, World
@@ -62,9 +62,9 @@ class Watch:
         """Have a look into each act before it is written: who gives a lane back must be its holder."""
         apply = transaction.apply
 
-        def watched(changes: Changes) -> bool:
+        def watched(changes: Changes, go_on: GoOn | None = None) -> bool:
             holders = [transaction.run(FENCE, (changes.account, release.lane)).fetchall() for release in changes.releases]
-            result = apply(changes)
+            result = apply(changes, go_on)
             for release, holder in zip(changes.releases, holders, strict=True):
                 if holder != [(release.worker, release.fence)]:
                     self._sim.violated(f"I7 {release.worker} wrote under fence {release.fence}, the holder was {holder}")

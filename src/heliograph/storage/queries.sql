@@ -97,11 +97,13 @@ WHERE m.account = :account AND m.id = :id
 SELECT * FROM delivery WHERE account = :account AND id = :id
 
 -- name: deliveries_of
-SELECT d.* FROM comment m JOIN delivery d ON d.account = m.account AND d.comment = m.id
-WHERE m.account = :account AND m.ticket = :ticket ORDER BY d.seq
+SELECT d.* FROM ticket t JOIN delivery d ON d.account = t.account AND d.lane = t.conversation AND d.ticket = t.id
+WHERE t.account = :account AND t.id = :ticket ORDER BY d.seq
 
 -- name: deliveries_of_comment
-SELECT * FROM delivery WHERE account = :account AND comment = :comment ORDER BY part
+SELECT d.* FROM comment m JOIN ticket t ON t.account = m.account AND t.id = m.ticket
+JOIN delivery d ON d.account = t.account AND d.lane = t.conversation AND d.comment = m.id
+WHERE m.account = :account AND m.id = :comment ORDER BY d.seq
 
 -- name: deliveries
 SELECT * FROM delivery WHERE account = :account AND state = :state AND id > :after
@@ -120,7 +122,7 @@ WHERE d.account = :account AND d.id >= :low AND d.id < :high AND (:channel = '' 
 
 -- name: open_deliveries
 SELECT * FROM delivery WHERE account = :account AND lane = :lane AND state IN ('queued', 'sending', 'unknown', 'asking')
-ORDER BY seq
+AND seq >= (SELECT l.head FROM lane l WHERE l.account = :account AND l.id = :lane) ORDER BY seq
 
 -- name: due_settlements
 SELECT * FROM delivery WHERE state = 'unknown' AND settle_at IS NOT NULL AND settle_at <= :now ORDER BY settle_at LIMIT :limit
@@ -181,14 +183,6 @@ SELECT state, count(*) AS number FROM delivery WHERE account = :account GROUP BY
 
 -- name: written
 SELECT coalesce(sum(tail), 0) FROM lane WHERE account = :account
-
--- name: waiting
-SELECT account, channel, state, count(*) AS number, min(queued_at) AS oldest_at FROM delivery
-WHERE state IN ('queued', 'sending', 'unknown', 'asking') GROUP BY account, channel, state
-
--- name: waiting_of
-SELECT account, channel, state, count(*) AS number, min(queued_at) AS oldest_at FROM delivery
-WHERE account = :account AND state IN ('queued', 'sending', 'unknown', 'asking') GROUP BY account, channel, state
 
 -- name: installation
 SELECT id, created_at FROM installation

@@ -1,4 +1,4 @@
--- Reads that this engine asks differently: events in the order of their numbers, without gaps that a running transaction may fill.
+-- Reads that this engine asks differently. Events in the order of their numbers, without gaps that a running transaction may fill.
 
 -- name: stream_events
 SELECT seq, account, stream, stream_id, subject, position, kind, version, recorded_at, occurred_at, actor, channel,
@@ -32,3 +32,11 @@ SELECT * FROM (
     OR kind IN ('hold_started', 'hold_prolonged', 'hold_ended', 'receipt_returned'))
   ORDER BY txid DESC, seq DESC LIMIT 1
 ) AS mark
+
+-- name: waiting
+SELECT account, channel, state, count(*) AS number, min(queued_at) AS oldest_at FROM delivery
+WHERE state IN ('queued', 'sending', 'unknown', 'asking') GROUP BY account, channel, state
+
+-- name: waiting_of
+SELECT account, channel, state, count(*) AS number, min(queued_at) AS oldest_at FROM delivery
+WHERE account = :account AND state IN ('queued', 'sending', 'unknown', 'asking') GROUP BY account, channel, state

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from heliograph.domain import decide
 from heliograph.domain.delivery import Delivery, State
 from heliograph.domain.health import Condition
-from heliograph.ports.store import SWEEPER, Changes, Claimed
+from heliograph.ports.store import SWEEPER, Changes, Claimed, Release
 from heliograph.storage.reads import make_delivery
 from heliograph.storage.sqlite.transaction import Transaction
 
@@ -94,24 +94,40 @@ class Claiming:
                         claimed.append(one)
         return claimed
 
-    def claim_again(self, changes: Changes, worker: str, lease_until: int) -> Claimed | None:
-        """Claim the one lane that an act in this transaction gave back, by the rules of any claim; a trial waits for its turn."""
+    def go_on(self, changes: Changes, release: Release, lowest: int, lease_until: int) -> Claimed | None:
+        """Keep a lane that an act of its holder gives back, for its next delivery, if any worker could claim that now.
+
+        A trial waits for its turn, and so does what may have been overtaken. `lowest`: see Transaction.apply. Raises Fenced.
+        """
         if not self._tx.may_send:
             return None
-        [release] = changes.releases
-        found = self._run(self._sql["lane_runnable_now"], (changes.account, release.lane, changes.at)).fetchone()
+        found = self._run(self._sql["lane_next"], (lowest, changes.account, release.lane)).fetchone()
         if found is None:
             return None
-        how = usable(self._run, self._sql, self._tx.release, (changes.account, found[0]), changes.at)
+        delivery = make_delivery(found[:WIDTH])
+        ready_at = max(delivery.ready_at, release.not_before)
+        if delivery.state is not State.QUEUED or delivery.returned or ready_at > changes.at:
+            return None
+        how = self._usable((changes.account, delivery.channel), changes.at)
         if how is None or how.in_trial:
             return None
-        return self._start(changes.account, release.lane, how, worker, changes.at, lease_until)
+        kept = (delivery.seq, ready_at, release.not_before, lease_until, changes.account, release.lane)
+        self._tx.write_as_holder(release, "lane_go_on", kept)
+        delivery = self._begin(delivery, how, changes.at, overtaken=False)
+        return _claimed(release.fence + 1, lease_until, delivery, found, how)
+
+    def _usable(self, channel: tuple[str, str], now: int) -> Usable | None:
+        """How a channel may be used, asked once in a batch."""
+        known: dict[tuple[str, str], Usable | None] = self._tx.usable
+        if channel not in known:
+            known[channel] = usable(self._run, self._sql, self._tx.release, channel, now)
+        return known[channel]
 
     def _usable_channels(self, now: int, limit: int) -> list[tuple[tuple[str, str], Usable]]:
         """Up to `limit` channels, as ((account, channel), how they may be used)."""
         found: list[tuple[tuple[str, str], Usable]] = []
         for channel in runnable_channels(self._run, self._sql, self._served):
-            how = usable(self._run, self._sql, self._tx.release, channel, now)
+            how = self._usable(channel, now)
             if how is not None:
                 found.append((channel, how))
                 if len(found) == limit:
@@ -135,16 +151,18 @@ class Claiming:
             # An open attempt that nobody holds: the sweeper finds out, and the other lanes go on.
             self._run(self._sql["lane_take"], (SWEEPER, lease_until, account, lane)).fetchone()
             return None
-        address, control, contact, payload = found[WIDTH:]
         overtaken = bool(delivery.returned) and bool(self._run(self._sql["lane_overtaken"], (account, lane, delivery.seq)).fetchone())
-        credential, fingerprint = how[:2]
-        changes = Changes(account, now, credential=f"{credential}@{fingerprint}")
-        delivery = self._tx.fold(changes, delivery, decide.start(delivery, fingerprint=fingerprint, overtaken=overtaken))
+        delivery = self._begin(delivery, how, now, overtaken=overtaken)
         if overtaken:
-            self._run(self._sql["lane_refresh"], (account, lane))
+            self._run(self._sql["lane_refresh"], (account, lane, delivery.seq))
             return None
         fence = self._run(self._sql["lane_take"], (worker, lease_until, account, lane)).fetchone()[0]
-        return Claimed(lane, fence, lease_until, delivery, address, contact, control, payload, fingerprint, credential, int(how.in_trial))
+        return _claimed(fence, lease_until, delivery, found, how)
+
+    def _begin(self, delivery: Delivery, how: Usable, now: int, *, overtaken: bool) -> Delivery:
+        """Start an attempt, or ask."""
+        changes = Changes(delivery.account, now, credential=f"{how.credential}@{how.fingerprint}")
+        return self._tx.fold(changes, delivery, decide.start(delivery, fingerprint=how.fingerprint, overtaken=overtaken))
 
     def expire(self, now: int, lease_until: int) -> list[tuple[str, str, int, Delivery | None]]:
         """Take over lanes whose lease is over: (account, lane, fence, head)."""
@@ -162,3 +180,11 @@ class Claiming:
     def orphan_all(self) -> None:
         """A new writer knows that nobody else is at work: every lease is over."""
         self._run(self._sql["lanes_orphaned"])
+
+
+def _claimed(fence: int, lease_until: int, delivery: Delivery, found: Any, how: Usable) -> Claimed:
+    """`found`: a row of lane_head or lane_next."""
+    address, control, contact, payload = found[WIDTH:]
+    return Claimed(
+        delivery.lane, fence, lease_until, delivery, address, contact, control, payload, how.fingerprint, how.credential, int(how.in_trial)
+    )

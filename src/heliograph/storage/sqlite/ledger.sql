@@ -1,7 +1,4 @@
--- The writes of the ledger, its rows and its lanes, for SQLite.
-
--- name: delivery_version
-SELECT version FROM delivery WHERE account = :account AND id = :id
+-- The writes of the ledger, its rows and its lanes, for SQLite. States are compared with OR where IN would cost a tree in memory each time.
 
 -- name: health_version
 SELECT version FROM health WHERE account = :account AND kind = :kind AND subject = :subject
@@ -41,7 +38,7 @@ VALUES (:account, :id, :ticket, :comment, :channel, :lane, :seq, :part, :parts, 
 UPDATE delivery SET state = :state, reason = :reason, code = :code, question = :question, attempt = :attempt,
   attempt_open = :attempt_open, spent = :spent, epoch = :epoch, returned = :returned, rank = :rank, provider_id = :provider_id,
   ready_at = :ready_at, settle_at = :settle_at, started_at = :started_at, accepted_at = :accepted_at, doubt_since = :doubt_since, version = :version
-WHERE account = :account AND id = :id
+WHERE account = :account AND id = :id AND version = :before
 
 -- name: health_set
 INSERT INTO health (account, kind, subject, condition, reason, code, operation, held_since, interval, trial_at, version)
@@ -63,16 +60,24 @@ ON CONFLICT (account, id) DO UPDATE SET tail = tail + 1, head = coalesce(head, t
 RETURNING tail
 
 -- name: lane_refresh
+-- Nothing before the head is open, but for what has just changed: from `:lowest` on.
 UPDATE lane SET (head, blocked, ready_at) = (
   SELECT d.seq, d.state IN ('unknown', 'asking'), max(d.ready_at, lane.not_before) FROM delivery d
-  WHERE d.account = :account AND d.lane = :id AND d.state IN ('queued', 'sending', 'unknown', 'asking') ORDER BY d.seq LIMIT 1)
+  WHERE d.account = :account AND d.lane = :id AND d.seq >= min(coalesce(lane.head, :lowest), :lowest)
+    AND (d.state = 'queued' OR d.state = 'sending' OR d.state = 'unknown' OR d.state = 'asking') ORDER BY d.seq LIMIT 1)
 WHERE account = :account AND id = :id
 
 -- name: lane_release
 UPDATE lane SET owner = '', lease_until = 0, not_before = :not_before, (head, blocked, ready_at) = (
   SELECT d.seq, d.state IN ('unknown', 'asking'), max(d.ready_at, :not_before) FROM delivery d
-  WHERE d.account = :account AND d.lane = :id AND d.state IN ('queued', 'sending', 'unknown', 'asking') ORDER BY d.seq LIMIT 1)
-WHERE account = :account AND id = :id
+  WHERE d.account = :account AND d.lane = :id AND d.seq >= min(coalesce(lane.head, :lowest), :lowest)
+    AND (d.state = 'queued' OR d.state = 'sending' OR d.state = 'unknown' OR d.state = 'asking') ORDER BY d.seq LIMIT 1)
+WHERE account = :account AND id = :id AND owner = :worker AND fence = :fence
+
+-- name: lane_go_on
+-- Its holder keeps the lane for the next delivery.
+UPDATE lane SET head = :head, blocked = 0, ready_at = :ready_at, not_before = :not_before, lease_until = :lease_until, fence = fence + 1
+WHERE account = :account AND id = :id AND owner = :worker AND fence = :fence
 
 -- name: runnable_channel_within
 -- The next channel of an account that has a runnable lane, by one step in the index however many lanes wait.
@@ -99,9 +104,6 @@ WHERE c.account = :account AND c.id = :channel AND c.enabled = 1 AND c.throttled
 -- name: runnable_lanes
 SELECT id FROM lane WHERE account = :account AND channel = :channel AND head IS NOT NULL AND blocked = 0 AND owner = ''
 AND ready_at <= :now ORDER BY ready_at LIMIT :limit
-
--- name: lane_runnable_now
-SELECT channel FROM lane WHERE account = :account AND id = :id AND head IS NOT NULL AND blocked = 0 AND owner = '' AND ready_at <= :now
 
 -- name: channel_next_ready
 SELECT ready_at FROM lane WHERE account = :account AND channel = :channel AND head IS NOT NULL AND blocked = 0 AND owner = ''
@@ -131,14 +133,25 @@ JOIN conversation c ON c.account = l.account AND c.id = l.id
 LEFT JOIN body b ON b.account = d.account AND b.id = d.id
 WHERE l.account = :account AND l.id = :id
 
+-- name: lane_next
+-- What would be the head of a lane if its holder gave it back; `:lowest` as in lane_refresh.
+SELECT d.*, c.address, c.control, coalesce((SELECT h.handle FROM handle h WHERE h.account = c.account AND h.channel = c.channel
+    AND h.contact = c.contact LIMIT 1), '') AS contact, coalesce(b.data, '') AS payload
+FROM lane l
+JOIN delivery d ON d.account = l.account AND d.lane = l.id AND d.seq >= min(coalesce(l.head, :lowest), :lowest)
+  AND (d.state = 'queued' OR d.state = 'sending' OR d.state = 'unknown' OR d.state = 'asking')
+JOIN conversation c ON c.account = l.account AND c.id = l.id
+LEFT JOIN body b ON b.account = d.account AND b.id = d.id
+WHERE l.account = :account AND l.id = :id ORDER BY d.seq LIMIT 1
+
 -- name: lane_overtaken
 SELECT 1 FROM delivery WHERE account = :account AND lane = :lane AND seq > :seq AND state IN ('accepted', 'delivered', 'read') LIMIT 1
 
 -- name: lanes_expired
-SELECT account, id FROM lane WHERE owner <> '' AND lease_until < :now
+SELECT account, id FROM lane INDEXED BY lane_owned WHERE owner <> '' AND lease_until < :now
 
 -- name: lanes_extend
-UPDATE lane SET lease_until = :lease_until WHERE owner = :owner AND lease_until >= :now
+UPDATE lane SET lease_until = :lease_until WHERE owner <> '' AND owner = :owner AND lease_until >= :now
 
 -- name: lanes_orphaned
 UPDATE lane SET lease_until = 0 WHERE owner <> ''
@@ -149,3 +162,13 @@ SELECT min(at) FROM (
   UNION ALL SELECT min(trial_at) FROM health WHERE condition = 'held' AND trial_at > :now
   UNION ALL SELECT min(throttled_until) FROM channel WHERE throttled_until > :now
 )
+
+-- name: waiting
+SELECT d.account, d.channel, d.state, count(*) AS number, min(d.queued_at) AS oldest_at
+FROM lane l CROSS JOIN delivery d ON d.account = l.account AND d.lane = l.id AND d.seq >= l.head
+WHERE d.state IN ('queued', 'sending', 'unknown', 'asking') GROUP BY d.account, d.channel, d.state
+
+-- name: waiting_of
+SELECT d.account, d.channel, d.state, count(*) AS number, min(d.queued_at) AS oldest_at
+FROM lane l CROSS JOIN delivery d ON d.account = l.account AND d.lane = l.id AND d.seq >= l.head
+WHERE l.account = :account AND d.state IN ('queued', 'sending', 'unknown', 'asking') GROUP BY d.account, d.channel, d.state

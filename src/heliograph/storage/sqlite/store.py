@@ -11,7 +11,7 @@ from typing import Any
 import apsw
 
 from heliograph.domain.delivery import Delivery
-from heliograph.ports.store import Changes, Claimed, Unavailable
+from heliograph.ports.store import Changes, Claimed, Release, Unavailable
 from heliograph.storage.migrations import Applied, available, pending
 from heliograph.storage.named import load
 from heliograph.storage.reads import Reads
@@ -59,14 +59,16 @@ class SqliteStore(Reads):
     async def commit_and_claim(self, changes: Changes, *, worker: str, lease_until: int) -> Claimed | None:
         """See ports.store."""
 
-        def act(tx: Transaction) -> tuple[bool, Claimed | None]:
-            touched = tx.apply(changes)
-            return touched, self._claiming.claim_again(changes, worker, lease_until)
+        claimed: Claimed | None = None
 
-        touched, claimed = await self._writer.do(act)
+        def go_on(changes: Changes, release: Release, lowest: int) -> bool:
+            nonlocal claimed
+            claimed = self._claiming.go_on(changes, release, lowest, lease_until)
+            return claimed is not None
+
+        touched = await self._writer.do(lambda tx: tx.apply(changes, go_on))
         self._tell(changes, touched=touched and claimed is None)
-        again: Claimed | None = claimed
-        return again
+        return claimed
 
     def _tell(self, changes: Changes, *, touched: bool) -> None:
         if touched and self.on_touched is not None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import apsw
 
 from heliograph.ports.store import Conflict, Duplicate, Unavailable
-from heliograph.storage.sqlite.transaction import Transaction
+from heliograph.storage.sqlite.transaction import Spoiled, Transaction
 
 if sys.platform == "darwin":
     import fcntl
@@ -97,13 +97,16 @@ class Writer:
 
     def _write(self, batch: list[tuple[Job, asyncio.Future[Any]]]) -> list[Outcome]:
         outcomes: list[Outcome] = []
+        transaction = self._transaction
+        transaction.begin()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             for job, future in batch:
                 try:
-                    outcomes.append(Outcome(future, job(self._transaction), None))
+                    outcomes.append(Outcome(future, transaction.act(job), None))
                 except (Conflict, Duplicate) as refused:
                     outcomes.append(Outcome(future, None, refused))
+            transaction.finish()
             self._connection.execute("COMMIT")
         except Exception as broken:
             if self._connection.in_transaction:
@@ -160,6 +163,8 @@ class Writer:
 
 
 def _as_store_error(error: BaseException) -> BaseException:
+    if isinstance(error, Spoiled) and error.__cause__ is not None:
+        return error.__cause__
     if isinstance(error, apsw.ConstraintError) and getattr(error, "extendedresult", 0) in TAKEN_ALREADY:
         # A row that two acts wanted to create: whoever comes second reads again.
         return Conflict(str(error))

@@ -86,7 +86,8 @@ async def list_comments(request: Asked, ticket: PathId, cursor: Cursor = None, l
     after = decode(cursor, ById).id if cursor is not None else ""
     found = [row for row in await store.comments(account, ticket) if row.id > after]
     page = found[:limit]
-    items = [shapes.comment(row, await store.deliveries_of_comment(account, row.id) if row.public else []) for row in page]
+    deliveries = await store.deliveries_of(account, ticket)
+    items = [shapes.comment(row, [d for d in deliveries if d.comment == row.id]) for row in page]
     return shapes.Page(items, encode(ById(page[-1].id)) if len(found) > limit else None)
 
 

@@ -221,7 +221,6 @@ CREATE UNIQUE INDEX delivery_lane ON delivery (account, lane, seq);
 CREATE INDEX delivery_open ON delivery (account, lane, seq) WHERE state IN ('queued', 'sending', 'unknown', 'asking');
 CREATE INDEX delivery_settle ON delivery (settle_at) WHERE state = 'unknown' AND settle_at IS NOT NULL;
 CREATE INDEX delivery_provider ON delivery (account, channel, provider_id) WHERE provider_id <> '';
-CREATE INDEX delivery_comment ON delivery (account, comment, part);
 CREATE INDEX delivery_noticed ON delivery (account, state, id) WHERE state IN ('queued', 'sending', 'unknown', 'asking', 'failed');
 
 -- Append-only. `subject` and `position` are set where a row is folded from the event. Numbers are given out before the commit, so
