@@ -146,6 +146,15 @@ def test_an_installation_of_one_account_counts_by_conversation() -> None:
     assert [event.detector for event in fleet(fold(state, other, now=START + 70))] == ["fleet"]
 
 
+def test_the_only_accounts_own_key_is_no_trouble_of_the_installation() -> None:
+    dead = [result(START + n, "a", Reason.BAD_CREDENTIALS, ticket=f"t{n}") for n in range(50)]
+    state = State()
+    found = fold(state, dead, now=START + 50)
+    assert fleet(found) == [] and raised(found) != []
+    fold(state, [result(START + 60, "a", ticket="t99")], now=START + 60)
+    assert state.spent == {}
+
+
 def story(seed: int) -> list[Signal]:
     """Quiet, an outage, recovery, a bad release beside a good one, an account's trouble, several at once."""
     rng = random.Random(seed)

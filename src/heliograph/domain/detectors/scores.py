@@ -1,7 +1,7 @@
 """The fold of signals: sums per credential version, channel, release and for the whole installation, and the alarms they raise.
 
-One account may add two failures at most to the sums of the installation and of a release until it next succeeds, in an installation of
-one account one conversation: one dead token is that account's trouble, however busy it is.
+One account may add two failures at most to the sums of the installation and of a release until it next succeeds: one dead token is
+that account's trouble, however busy it is. In an installation of one account it is one conversation, or one credential that is refused.
 """
 
 import math
@@ -87,7 +87,8 @@ class Scores:
 
     def _success(self, signal: Signal) -> None:
         state = self.state
-        state.spent.pop(signal.account if state.many else signal.stream_id, None)
+        for unit in (signal.account,) if state.many else (signal.stream_id, signal.credential):
+            state.spent.pop(unit, None)
         for key in (
             FLEET,
             f"release|{signal.release}",
@@ -106,7 +107,8 @@ class Scores:
 
     def _failure(self, signal: Signal) -> None:
         state = self.state
-        unit = signal.account if state.many else signal.stream_id
+        own = is_own(state, signal.account, signal.credential)
+        unit = signal.account if state.many else signal.credential if own and signal.reason in OWN else signal.stream_id
         used = state.spent.get(unit, [0, 0])[0]
         if used < CAP:
             state.spent[unit] = [used + 1, signal.at]
@@ -120,7 +122,7 @@ class Scores:
         )  # fmt: skip
         if not signal.credential:
             return
-        owner = signal.account if is_own(state, signal.account, signal.credential) else ""
+        owner = signal.account if own else ""
         self._add(f"credential|{owner}|{signal.credential}", ("credential", "credential", owner, signal.credential), signal, channel)
 
     def _against_release(self, signal: Signal) -> None:
