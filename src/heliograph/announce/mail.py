@@ -63,11 +63,10 @@ class SmtpMail:
             message.add_alternative(html, subtype="html")
         try:
             message["From"], message["To"], message["Subject"] = self._sender, to, subject
-            message["Date"], message["Message-ID"] = (
-                formatdate(self._clock.now() / 1_000_000),
-                make_msgid(domain=parseaddr(self._sender)[1].rpartition("@")[2]),
-            )
-            for name, value in headers.items():
+            message["Date"] = formatdate(self._clock.now() / 1_000_000)
+            # A mail that may be repeated brings its own, by which mailboxes know it again.
+            fresh = make_msgid(domain=parseaddr(self._sender)[1].rpartition("@")[2])
+            for name, value in ({"Message-ID": fresh} | dict(headers)).items():
                 message[name] = value
         except ValueError:
             # A line break in a header would let its author write headers of their own.

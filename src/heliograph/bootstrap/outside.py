@@ -22,13 +22,16 @@ class Ways:
     mail_from: str = ""
     #: Where people reach this installation, "" unknown: nothing then links to it.
     url: str = ""
+    #: What the public status page calls the installation, and the folder that it is also written to, "" for none.
+    status_name: str = "Heliograph"
+    status_export: str = ""
 
 
 def ways(settings: Settings) -> Ways:
     """From the settings."""
     return Ways(
         tuple(settings.operators.split()), tuple(settings.announcements.split()), settings.alertmanager_url, settings.heartbeat_url,
-        settings.smtp_url, settings.mail_from, settings.public_url.rstrip("/"),
+        settings.smtp_url, settings.mail_from, settings.public_url.rstrip("/"), settings.status_name, settings.status_export,
     )  # fmt: skip
 
 

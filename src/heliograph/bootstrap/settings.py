@@ -49,6 +49,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     smtp_url: Annotated[str, Meta(pattern="^smtps?://[^/]+", description="an address smtp(s)://user:password@host:port")] = ""
     mail_from: Annotated[str, Meta(pattern="^[^\\r\\n]*[^@ ]@[^@ ]+$", description="a mail address")] = ""
 
+    #: What the public status page calls this installation, and the folder that it is also written to.
+    status_name: Annotated[str, Meta(max_length=80, description="up to 80 characters")] = "Heliograph"
+    status_export: Annotated[str, Meta(description="a folder")] = ""
+
     #: Shared credentials by name, each with its provider and that provider's fields; see bootstrap.shared.
     credential: dict[str, dict[str, str]] = {}
 

@@ -4,29 +4,42 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from heliograph.bootstrap.application import Application
-from heliograph.services import detection, incidents
+from heliograph.bootstrap.publicity import outlets
+from heliograph.services import detection, incidents, status_page
 from heliograph.services.heartbeat import Heartbeats
 from heliograph.services.mail import AdminMails
 from heliograph.services.notices import Notices
+from heliograph.services.outreach import Outreach
 from heliograph.services.paging import Paging
+from heliograph.services.promises import Stories
+from heliograph.services.watched import Memory
 
 Step = Callable[[], Awaitable[object]]
 
 
-def steps(application: Application) -> list[Step]:
+def stories(application: Application) -> Stories:
+    """Post-mortems and their promises."""
+    outside = application.outside
+    return Stories(application.context, announce=outside.rooms, targets=outside.ways.operators, url=outside.ways.url)
+
+
+def steps(application: Application, told: Stories | None = None) -> list[Step]:
     """Each reads facts, writes what follows and may run in several processes at the same time. To be appended to."""
     context = application.context
     return [
         partial(detection.step, context),
         partial(incidents.reconcile, context),
         Notices(context).reconcile,
+        partial(status_page.reconcile, context, Memory()),
+        (told or stories(application)).reconcile,
     ]
 
 
-def outward(application: Application, beats: Heartbeats) -> list[Step]:
+def outward(application: Application, beats: Heartbeats, told: Stories) -> list[Step]:
     """What speaks to people and machines outside and may wait for their answer: each needs a loop of its own."""
     context, outside = application.context, application.outside
     paging = Paging(
         context, context.channels.vault, announce=outside.rooms, targets=outside.ways.operators, alerts=outside.alerts, url=outside.ways.url
     )
-    return [paging.reconcile, AdminMails(context, outside.mail, url=outside.ways.url).reconcile, beats.beat]
+    mails = AdminMails(context, outside.mail, url=outside.ways.url)
+    return [paging.reconcile, mails.reconcile, beats.beat, Outreach(context, outlets(application)).reconcile, told.alarm]

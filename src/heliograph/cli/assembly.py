@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from heliograph.bootstrap import failpoints, logs
@@ -14,8 +15,9 @@ from heliograph.bootstrap.control import Control
 from heliograph.bootstrap.identity import belong
 from heliograph.bootstrap.metrics import Metrics
 from heliograph.bootstrap.process import WebServer
+from heliograph.bootstrap.publicity import outlets
 from heliograph.bootstrap.system import SystemClock
-from heliograph.bootstrap.watch import outward, steps
+from heliograph.bootstrap.watch import outward, steps, stories
 from heliograph.bootstrap.watchdog import Watchdog
 from heliograph.ports.runtime import Observe
 from heliograph.services.attention import Attention
@@ -24,6 +26,9 @@ from heliograph.services.proving import Expected
 from heliograph.web import vitals as vital
 from heliograph.web.app import create_app
 from heliograph.web.auth import OpenAccess
+from heliograph.web.status.live import Live
+from heliograph.web.status.pages import status_routes
+from heliograph.web.status.publishing import Publishing
 from heliograph.web.vitals import Vitals
 from heliograph.worker.gatekeeper import Gatekeeper
 from heliograph.worker.watching import Watching
@@ -60,6 +65,9 @@ class Process:
     #: On PostgreSQL commands open the store themselves.
     _control: Control | None
     _watchdog: Watchdog
+    #: The public status page, and what writes it into a folder.
+    _status: Live
+    _publishing: Publishing | None = None
     #: None where the process takes no part in releases.
     gatekeeper: Gatekeeper | None = None
     _worker: Worker | None = None
@@ -72,7 +80,9 @@ class Process:
     async def serve(self, pages: Pages) -> None:
         """Answer requests from now on, if that is a role of this process."""
         if self.roles.web is not None:
-            app = create_app(self.application, vitals=self.vitals, extra=pages.handlers, open_access=pages.open_access)
+            app = create_app(
+                self.application, vitals=self.vitals, extra=[*pages.handlers, *status_routes(self._status)], open_access=pages.open_access
+            )
             self._server = WebServer(logged(app), self.roles.web)
             await self._server.start()
 
@@ -89,6 +99,8 @@ class Process:
             self._watching.start()
         for each in self._speaking:
             each.start()
+        if self._publishing is not None:
+            self._publishing.start()
         if self._control is not None:
             await self._control.start()
         self._watchdog.start()
@@ -104,6 +116,8 @@ class Process:
         await asyncio.gather(*self._gate, return_exceptions=True)
         for each in self._speaking:
             await each.stop()
+        if self._publishing is not None:
+            await self._publishing.stop()
         if self._watching is not None:
             await self._watching.stop()
         if self._worker is not None:
@@ -140,8 +154,9 @@ async def assemble(config: Config, roles: Roles) -> Process:
         attention = Attention()
         application.noticing.append(attention.noticed)
         beats = Heartbeats(application.context, application.outside.pulse)
-        watching = Watching(application.context, attention, [*steps(application), beats.turned])
-        speaking = [Watching(application.context, Attention(), [step]) for step in outward(application, beats)]
+        told = stories(application)
+        watching = Watching(application.context, attention, [*steps(application, told), beats.turned])
+        speaking = [Watching(application.context, Attention(), [step]) for step in outward(application, beats, told)]
     elif config.database:
         # Another process delivers: pages that are open here ask again whenever it has written.
         touched.append(application.live.everything)
@@ -160,5 +175,12 @@ async def assemble(config: Config, roles: Roles) -> Process:
         application.noticing.append(keeper.noticed)
     control = None if config.database else Control(application, config.data)
     watchdog = Watchdog(limit=roles.lease / 3)
-    vitals = Vitals(metrics=metrics, metrics_token=config.metrics_token, metrics_open=config.metrics_open)
-    return Process(application, roles, vitals, control, watchdog, gatekeeper=keeper, _worker=worker, _watching=watching, _speaking=speaking)
+    vitals = Vitals(metrics=metrics, metrics_token=config.metrics_token, metrics_open=config.metrics_open, gate=keeper)
+    metrics.release = application.identity.id if application.identity is not None else ""
+    status = Live(application.context, outlets(application))
+    export = application.outside.ways.status_export if roles.work else ""
+    publishing = Publishing(application.context, status, Path(export)) if export else None
+    return Process(
+        application, roles, vitals, control, watchdog, status, publishing, gatekeeper=keeper, _worker=worker, _watching=watching,
+        _speaking=speaking,
+    )  # fmt: skip

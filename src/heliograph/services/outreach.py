@@ -1,15 +1,13 @@
 """Carries the news of the public page outside: mails to followers, messages to chat rooms and feeds."""
 
-import asyncio
-
-from heliograph.ports.store import Conflict, Unavailable
+from heliograph.domain.retry import SECOND
 from heliograph.services import followers, incidents, shouting
 from heliograph.services.context import Context
 from heliograph.services.outlets import Outlets
 from heliograph.services.status_page import load_board
 
-#: Seconds between two rounds.
-ROUND = 1.0
+#: Between two rounds, microseconds.
+ROUND = 1 * SECOND
 
 
 async def tell(context: Context, outlets: Outlets) -> int:
@@ -24,29 +22,16 @@ async def tell(context: Context, outlets: Outlets) -> int:
 
 
 class Outreach:
-    """Does so while the process runs. Mail servers are slow, so it has a loop of its own."""
+    """One per process; several processes tell everybody once between them. Mail servers are slow: it needs a loop of its own."""
 
     def __init__(self, context: Context, outlets: Outlets) -> None:
         self._context = context
         self._outlets = outlets
-        self._task: asyncio.Task[None] | None = None
+        self._next = 0
 
-    def start(self) -> None:
-        """Begin on the running event loop."""
-        self._task = asyncio.create_task(self._forever(), name="outreach")
-
-    async def stop(self) -> None:
-        """End; a mail under way may go out again later, with the same Message-ID."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _forever(self) -> None:
-        while True:
-            try:
-                await tell(self._context, self._outlets)
-            except (Unavailable, Conflict) as passing:
-                self._context.observe("outreach_failed", {"error": type(passing).__name__})
-            except Exception as bug:
-                self._context.observe("outreach_bug", {"error": type(bug).__name__})
-            await self._context.clock.sleep(ROUND)
+    async def reconcile(self) -> None:
+        """One round, if it is time for one. Raises Unavailable or Conflict, after which nothing is lost."""
+        now = self._context.clock.now()
+        if now >= self._next:
+            self._next = now + ROUND
+            await tell(self._context, self._outlets)

@@ -101,6 +101,14 @@ def shout(board: Board, case: Case, update: Update, language: str) -> Letter:
     return Letter(headline(update, language), text, "")
 
 
+def overdue(number: int, promised_at: int, *, link: str) -> Letter:
+    """For operators, in English: a promise is broken."""
+    when = flat(moment("en", promised_at, ""))
+    return Letter(
+        f"The post-mortem of incident {number} is overdue", f"It was promised for {when} and is not published. Write it: {link}", ""
+    )
+
+
 def _text(parts: list[tuple[str, list[str]]], ends: list[str]) -> str:
     blocks = ["\n\n".join([heading, *body]) for heading, body in parts]
     return "\n\n".join([*blocks, *ends]) + "\n"
