@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE
 
+from heliograph.domain.gate import Stage
 from heliograph.domain.health import Condition
 from heliograph.domain.reasons import Reason
 from heliograph.domain.retry import SECOND
 from heliograph.ports.store import Store
+from heliograph.services import releases
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 __all__ = ["CONTENT_TYPE", "Metrics"]
@@ -42,6 +44,10 @@ class Metrics:
         self._waiting = self._gauge("waiting", "Replies' parts that are not with the provider yet", "channel", "state")
         self._oldest = self._gauge("oldest_waiting_seconds", "Age of the oldest one that waits", "channel")
         self._holds = self._gauge("holds", "Channels and credential versions on hold or in trial", "kind", "condition")
+        self._stages = self._gauge("release_stage", "1 for the stage at which this process's release is", "release", "stage")
+        self._on_hold = self._gauge("sending_on_hold", "1 while no release that runs may send")
+        #: The release of this process, "" where it takes no part.
+        self.release = ""
 
         #: What each of these counts, and which of its fields are the labels.
         self._counted: dict[str, tuple[Counter, tuple[str, ...]]] = {
@@ -120,4 +126,14 @@ class Metrics:
             oldest[row.channel] = min(oldest.get(row.channel, row.oldest_at), row.oldest_at)
         for channel, at in oldest.items():
             self._oldest.labels(channel).set(max(0.0, (self._now() - at) / SECOND))
+        await self._tell_of_releases(store)
         return generate_latest(self.registry)
+
+    async def _tell_of_releases(self, store: Store) -> None:
+        if not self.release:
+            return
+        mine, _ = await releases.read(store, self.release)
+        self._stages.clear()
+        for stage in Stage:
+            self._stages.labels(self.release, stage).set(int(mine is not None and mine.row.stage is stage))
+        self._on_hold.set(int(not await releases.anybody_sends(store, self._now())))

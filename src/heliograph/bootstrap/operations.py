@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from heliograph.bootstrap import releasing
 from heliograph.bootstrap.application import Application
 from heliograph.domain.decide import Refusal
 from heliograph.domain.delivery import State
@@ -153,12 +154,14 @@ OPERATIONS: dict[type[msgspec.Struct], _Operation] = {
     AddChannel: _add_channel,
     IssueToken: _issue_token,
     RevokeToken: _revoke_token,
+    releasing.ForceRelease: releasing.force,
+    releasing.RollBack: releasing.roll_back,
 }
 BY_NAME: Mapping[str, type[msgspec.Struct]] = {kind.__name__: kind for kind in OPERATIONS}
 
 
 #: What a command lists.
-LISTED = ("account", "agent", "channel", "token")
+LISTED = ("account", "agent", "channel", "token", "release")
 
 
 async def operate(application: Application, wanted: msgspec.Struct) -> Answer:

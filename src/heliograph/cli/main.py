@@ -7,7 +7,7 @@ from rich.markup import escape
 
 from heliograph.bootstrap.keys import BadKey
 from heliograph.bootstrap.settings import SettingsError
-from heliograph.cli import channel, keys, people, texts, token
+from heliograph.cli import channel, keys, people, release, texts, token
 from heliograph.cli.check import check
 from heliograph.cli.options import PROBLEM, USAGE, Fault, err
 from heliograph.cli.resend import resend
@@ -37,6 +37,8 @@ app.command("heliograph.cli.roles:work", help=texts.WORK, group=RUN)
 app.command(check, group=LOOK)
 app.command(status, group=LOOK)
 app.command(resend, group=ACT)
+release.app.group = ACT
+app.command(release.app)
 for part in (token.app, people.account, people.agent, channel.app, keys.app):
     part.group = SET_UP
     app.command(part)

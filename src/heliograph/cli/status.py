@@ -9,6 +9,8 @@ from rich.table import Table
 from heliograph.bootstrap.application import Application
 from heliograph.cli.looking import looking
 from heliograph.cli.options import HERE, OK, Place, out, print_json
+from heliograph.cli.standing import read_all, sentence
+from heliograph.domain.gate import SENDING
 from heliograph.domain.health import Condition
 from heliograph.domain.reasons import REASONS, Reason
 from heliograph.domain.retry import SECOND
@@ -22,6 +24,8 @@ class Overview:
     deliveries: dict[str, int]
     waiting: list[dict[str, Any]]
     holds: list[dict[str, Any]]
+    #: Releases of which a process runs, or which may send.
+    releases: list[dict[str, Any]]
 
 
 def status(
@@ -40,7 +44,10 @@ def status(
     """
     found = looking(place, overview)
     if json:
-        print_json({"installation": found.installation, "deliveries": found.deliveries, "waiting": found.waiting, "holds": found.holds})
+        print_json({
+            "installation": found.installation, "deliveries": found.deliveries, "waiting": found.waiting, "holds": found.holds,
+            "releases": found.releases,
+        })  # fmt: skip
     else:
         _show(found)
     return OK
@@ -66,13 +73,20 @@ async def overview(application: Application) -> Overview:
          "oldest_seconds": max(0, (now - w.oldest_at) // SECOND)}
         for w in await store.waiting()
     ]  # fmt: skip
-    return Overview((await store.installation()).id, deliveries, waiting, holds)
+    standing = [one.facts() for one in await read_all(application) if one.processes or one.kept.row.stage in SENDING]
+    return Overview((await store.installation()).id, deliveries, waiting, holds, standing)
 
 
 def _show(found: Overview) -> None:
     total = sum(found.deliveries.values())
     states = ", ".join(f"{number} {state}" for state, number in sorted(found.deliveries.items())) or "none yet"
     out.print(f"Installation {found.installation}: {total} deliveries ({states})", soft_wrap=True)
+    for one in found.releases:
+        runs = f"{len(one['processes'])} running" if one["processes"] else "no process of it runs"
+        told = sentence(one["release"], one["stage"], one["basis"], one["subject"], one["reason"], one["variable"])
+        out.print(f"Release {told} ({runs})", soft_wrap=True)
+    if found.releases and not any(one["stage"] in SENDING and one["processes"] for one in found.releases):
+        out.print("[bold]Sending is on hold[/]: no release that runs may send.")
     if not found.waiting:
         out.print("Nothing waits.")
     else:

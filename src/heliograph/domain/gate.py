@@ -76,6 +76,10 @@ class Basis(StrEnum):
     FORCED = "forced"
     #: Its attempts fail where another release's succeed.
     ATTEMPTS = "attempts"
+    #: A person went back to the release before.
+    ROLLED_BACK = "rolled_back"
+    #: Its process ended before it had sent anything.
+    GONE = "gone"
 
 
 #: Of accounts' own credentials that were well, so many must fail, and be so large a share, before the release is suspected.

@@ -13,7 +13,7 @@ from heliograph.domain.health import Condition, Health
 from heliograph.domain.retry import SECOND
 from heliograph.ports import rows
 from heliograph.ports.store import Changes, Fold, Loose, Store
-from heliograph.services.context import Context, Missing, retrying
+from heliograph.services.context import Context, Invalid, Missing, retrying
 
 KIND, PROOF, PROCESS, NOTE = "release", "proof", "process", "release_note"
 #: A process that was not seen for so long is gone; each says every BEAT that it runs.
@@ -68,6 +68,8 @@ class Running(msgspec.Struct):
     host: str
     started_at: int
     seen_at: int
+    #: Names of the master keys that it holds.
+    keys: list[str] = []
 
 
 async def read(store: Store, id: str) -> tuple[Kept | None, int]:
@@ -115,7 +117,7 @@ async def register(context: Context, identity: Identity) -> Release:
 async def beat(context: Context, process: str, identity: Identity, host: str, started_at: int) -> None:
     """Say that this process runs."""
     now = context.clock.now()
-    data = Running(identity.id, host, started_at, now)
+    data = Running(identity.id, host, started_at, now, sorted(context.channels.vault.key_ids))
     await context.store.commit(Changes("", now, puts=[_document(PROCESS, process, 0, now, data)]))
 
 
@@ -185,7 +187,10 @@ async def force(context: Context, id: str, *, reason: str, actor: str, percent: 
     return await retrying(act)
 
 
-async def fence(context: Context, id: str, successor: str, *, basis: str, subject: str, reason: str, evidence: Evidence = NOTHING) -> bool:
+async def fence(
+    context: Context, id: str, successor: str, *, basis: str, subject: str = "", reason: str = "", evidence: Evidence = NOTHING,
+    actor: str = "system",
+) -> bool:  # fmt: skip
     """Stop a release at the claim; `successor` sends in its place from the same moment. False where it is stopped already."""
 
     async def act() -> bool:
@@ -196,10 +201,31 @@ async def fence(context: Context, id: str, successor: str, *, basis: str, subjec
         events: dict[str, list[Event]] = {id: [stopped]}
         if _of(known, successor).row.stage is not Stage.ADMITTED:
             events[successor] = [ev.ReleaseAdmitted(gate.Basis.KNOWN, "")]
-        await _move(context, known, events)
+        await _move(context, known, events, actor=actor)
         return True
 
     return await retrying(act)
+
+
+async def roll_back(context: Context, *, actor: str) -> tuple[str, Kept]:
+    """Let the release that sent before this one send again, and fence the one that sends: (its id, the one that sends from now on).
+
+    Raises Invalid where no process of the earlier release runs, and says which to start; Missing where there is none.
+    """
+    known = await releases(context.store)
+    sending = [kept.row for kept in known if kept.row.stage in gate.SENDING]
+    good = [kept for kept in known if kept.row.stage is Stage.RETIRED]
+    if not good:
+        raise Invalid("No earlier release was admitted here and retired since: there is nothing to go back to.")
+    back = max(good, key=lambda kept: (kept.row.ended_at, kept.row.admitted_at))
+    if back.row.id not in await running(context.store, context.clock.now()):
+        raise Invalid(
+            f"The release before is {back.row.id} (code {back.row.code}), and no process of it runs. Start it with its own code and "
+            "settings beside this one, then ask again; or deploy it: heliograph deploy --env-file OLD"
+        )
+    for row in sending:
+        await fence(context, row.id, back.row.id, basis=gate.Basis.ROLLED_BACK, actor=actor)
+    return (sending[-1].id if sending else ""), back
 
 
 async def sent_in_vain(store: Store, health: Health, since: int) -> bool:
@@ -236,6 +262,13 @@ async def witness_of(store: Store, id: str, now: int) -> Kept | None:
     alive = await running(store, now)
     others = [kept for kept in await releases(store) if kept.row.id != id and kept.row.id in alive and kept.row.stage in TRUSTED]
     return max(others, key=lambda kept: kept.row.admitted_at, default=None)
+
+
+async def anybody_sends(store: Store, now: int) -> bool:
+    """Whether a release that runs may send, or none takes part in releases."""
+    known = await releases(store)
+    alive = await running(store, now)
+    return not known or any(kept.row.stage in gate.SENDING and kept.row.id in alive for kept in known)
 
 
 # --- how decisions are written -------------------------------------------------------------------

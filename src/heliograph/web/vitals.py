@@ -9,11 +9,12 @@ from typing import Any, Protocol
 from litestar import Request, Response, get, route
 
 from heliograph.bootstrap.application import Application
+from heliograph.domain.gate import Release
 from heliograph.ports import rows
 from heliograph.ports.store import Store, Unavailable
 from heliograph.services.context import Context
 from heliograph.services.probe import probe
-from heliograph.web.problems import answer
+from heliograph.web.problems import MEDIA_TYPE, answer
 
 #: Seconds in which the store must answer.
 PATIENCE = 2.0
@@ -29,13 +30,30 @@ class Renders(Protocol):
         ...
 
 
+class Gate(Protocol):
+    """Says whether this process's release may send, see worker.gatekeeper."""
+
+    @property
+    def row(self) -> Release | None:
+        """How the release stands; None until the store has answered."""
+        ...
+
+    @property
+    def may_send(self) -> bool:
+        """Whether it is let through."""
+        ...
+
+
 @dataclass(slots=True)
 class Vitals:
-    """What the process knows of itself. `started` latches; `draining` is set when it is about to stop."""
+    """What the process knows of itself. `started` and `admitted` latch; `draining` is set when it is about to stop."""
 
     metrics: Renders
     started: bool = False
+    admitted: bool = False
     draining: bool = False
+    #: None where the process takes no part in releases.
+    gate: Gate | None = None
     #: Where set, /metrics asks everybody for it as a bearer token; where not, only this machine is answered, or all if it is open.
     metrics_token: str = field(default="", repr=False)
     metrics_open: bool = False
@@ -80,10 +98,25 @@ async def readyz(request: Request[Any, Any, Any]) -> Response[Any]:
 
 @route("/startupz", http_method=["GET", "HEAD"], include_in_schema=False, media_type="text/plain")
 async def startupz(request: Request[Any, Any, Any]) -> Response[Any]:
-    """The store is migrated and every channel was probed once."""
-    if not _vitals(request).started:
+    """The store is migrated, every channel was probed once, and this process's release was let through: from then on for good."""
+    vitals = _vitals(request)
+    gate = vitals.gate
+    vitals.admitted = vitals.admitted or gate is None or gate.may_send
+    if not vitals.admitted and gate is not None:
+        return _held_back(gate.row)
+    if not vitals.started:
         return answer(503, "The channels are being probed.")
     return Response("started\n", media_type="text/plain")
+
+
+def _held_back(row: Release | None) -> Response[Any]:
+    """Which release may not send, and why, by name and never by value."""
+    if row is None:
+        return answer(503, "The release is not registered yet.")
+    told = {"release": row.id, "stage": str(row.stage), "basis": row.basis, "subject": row.subject, "variable": row.variable}
+    detail = "This release may not send yet. See: heliograph release list"
+    body = {"title": "Service Unavailable", "status": 503, "detail": detail, **told}
+    return Response(body, status_code=503, media_type=MEDIA_TYPE, headers={"cache-control": "no-store"})
 
 
 @get("/metrics", include_in_schema=False)

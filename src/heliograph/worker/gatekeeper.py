@@ -28,7 +28,10 @@ SUSPECT = frozenset({Effect.HOLD_CREDENTIAL, Effect.HOLD_CHANNEL, Effect.SPEND})
 
 
 class Gatekeeper:
-    """One per process. `shares`: whether two releases can work at the same time, which only PostgreSQL can."""
+    """One per process. `shares`: whether two releases can work at the same time, which only PostgreSQL can.
+
+    `again`: this process was started to take over, also where its release has retired before.
+    """
 
     def __init__(
         self,
@@ -39,6 +42,7 @@ class Gatekeeper:
         process: str,
         host: str,
         shares: bool,
+        again: bool = False,
         admitted: Callable[[], None] = lambda: None,
     ) -> None:
         self._context = context
@@ -47,12 +51,15 @@ class Gatekeeper:
         self._process = process
         self._host = host
         self._shares = shares
+        self._again = again
         #: Called when this process may send from now on.
         self._admitted = admitted
         self._started_at = context.clock.now()
         self._beaten_at = self._proved_at = self._shared_at = 0
         #: First attempts of this process in a row that were accepted, and those that failed for a fault that may be the release's.
         self._succeeded = self._failed = 0
+        #: First attempts of this process that were accepted.
+        self.accepted = 0
         #: The row as it was last seen; None until the store has answered.
         self.row: Release | None = None
         self._task: asyncio.Task[None] | None = None
@@ -78,7 +85,7 @@ class Gatekeeper:
         for fold in changes.folds:
             for event in fold.events:
                 if isinstance(event, ev.AttemptAccepted) and event.attempt == 1:
-                    self._succeeded += 1
+                    self._succeeded, self.accepted = self._succeeded + 1, self.accepted + 1
                 elif isinstance(event, FAILURES) and event.attempt == 1 and REASONS[event.reason].effect in SUSPECT:
                     self._succeeded, self._failed = 0, self._failed + 1
 
@@ -137,6 +144,9 @@ class Gatekeeper:
         pause = AGAIN if kept.row.stage in (Stage.REFUSED, Stage.RETIRED) else 0.0
         witness = await releases.witness_of(context.store, self.identity.id, now)
         known = kept.row.stage is Stage.RETIRED
+        if known and self._again and witness is not None:
+            # It sent here once, and is asked to do so again: the one that sends now is its witness.
+            known, pause = False, 0.0
         if (known and witness is not None) or now - self._proved_at < pause * SECOND:
             return
         proofs = [] if known else await proving.prove(context, self._expected)
