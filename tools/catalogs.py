@@ -21,7 +21,7 @@ FOLDER = SOURCE / "projections" / "wording" / "locale"
 #: Modules of ours whose messages are all told; others say theirs by `t(…)` in a template or `say(…)` in code.
 SPEAKING = (values, notice, public, operators)
 #: Called with a sentence as its last argument that is text.
-SAYING = ("t", "say")
+SAYING = ("t", "say", "mark", "count")
 #: CLDR's forms, as gettext writes them: Spanish and Portuguese have one of their own for whole millions.
 FORMS = {
     "en": (2, "(n != 1)"),

@@ -13,7 +13,7 @@ BACKLOG = 256
 
 
 class Live:
-    """A hub of per-account queues of names of changed things: "ticket:<id>", "health", or "all" after an overflow."""
+    """A hub of per-account queues of names of changed things: "ticket:<id>", "health", "notices", or "all" after an overflow."""
 
     def __init__(self) -> None:
         self._queues: dict[str, set[asyncio.Queue[str]]] = {}
@@ -60,4 +60,6 @@ def _names(changes: Changes) -> set[str]:
     names |= {f"ticket:{loose.stream_id}" for loose in changes.loose if loose.stream == "ticket"}
     if any(isinstance(put, (rows.Channel, rows.Throttle)) for put in changes.puts):
         names.add("health")
+    if any(isinstance(put, (rows.Document, rows.DropDocument)) and put.kind == "notice" for put in changes.puts):
+        names.add("notices")
     return names

@@ -31,9 +31,11 @@ async def desk(request: Asked, show: Show = "open", n: Number = reading.PAGE) ->
 
 
 @get("/desk/tickets/{ticket:str}", opt=READ)
-async def ticket(request: Asked, ticket: FromPath[str], show: Show = "open", n: Number = reading.PAGE) -> Response[str]:
-    """One ticket beside the list; for a script the ticket alone."""
-    data = await _case(request, ticket)
+async def ticket(
+    request: Asked, ticket: FromPath[str], show: Show = "open", n: Number = reading.PAGE, incident: FromQuery[str] = ""
+) -> Response[str]:
+    """One ticket beside the list; for a script the ticket alone. With `incident`, only what that incident did is in the Events tab."""
+    data = await _case(request, ticket, incident)
     if by_script(request):
         return fragment(request, "ticket.html", data)
     return page("desk.html", await frame(request, here="tickets", **data, **await _lists(request, show, n)))
@@ -61,12 +63,13 @@ async def thread_piece(request: Asked, ticket: FromPath[str]) -> Response[str]:
 
 
 @get("/desk/tickets/{ticket:str}/events", opt=READ)
-async def events_piece(request: Asked, ticket: FromPath[str]) -> Response[str]:
-    """What happened."""
+async def events_piece(request: Asked, ticket: FromPath[str], incident: FromQuery[str] = "") -> Response[str]:
+    """What happened, at all or by one incident."""
     application, account = running(request), current(request).account
     case = await reading.case(application, account, ticket)
     people = await reading.people(application, account)
-    return fragment(request, "events.html", {"case": case, "entries": await reading.entries(application, case), "people": people})
+    entries = await reading.entries(application, case, incident=incident)
+    return fragment(request, "events.html", {"case": case, "entries": entries, "people": people, "incident": incident})
 
 
 @get("/desk/health", opt=READ)
@@ -82,14 +85,15 @@ async def _lists(request: Asked, show: str, n: int) -> dict[str, Any]:
     return {"list": await reading.lines(running(request), current(request).account, show=view, number=number), "step": reading.PAGE}
 
 
-async def _case(request: Asked, ticket_id: str) -> dict[str, Any]:
+async def _case(request: Asked, ticket_id: str, incident: str) -> dict[str, Any]:
     application, actor = running(request), current(request)
     case = await reading.case(application, actor.account, ticket_id)
     return {
         "chosen": case.ticket.id,
         "case": case,
         "bubbles": await reading.bubbles(application, case),
-        "entries": await reading.entries(application, case),
+        "entries": await reading.entries(application, case, incident=incident),
+        "incident": incident,
         "people": await reading.people(application, actor.account),
         "writes": "write" in actor.scopes,
         "key": application.context.new_id("idk"),

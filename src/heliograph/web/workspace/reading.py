@@ -6,12 +6,14 @@ from typing import NamedTuple
 import msgspec
 
 from heliograph.bootstrap.application import Application
-from heliograph.domain.content import Content
+from heliograph.domain.content import Content, Text
 from heliograph.domain.delivery import Delivery
 from heliograph.domain.events import PartNotCarried
 from heliograph.ports import rows
 from heliograph.projections.timeline import Entry, timeline
+from heliograph.services import incidents
 from heliograph.services.context import Missing
+from heliograph.services.impact import impact
 from heliograph.services.parts import load_contents, plain
 from heliograph.web.workspace.replies import ReplyState, reply_state
 from heliograph.web.workspace.standing import Standing, standings
@@ -51,6 +53,12 @@ class Bubble(NamedTuple):
     contents: list[Content]
     not_carried: list[str]
     reply: ReplyState | None
+
+    @property
+    def changeable(self) -> bool:
+        """Whether it still waits and is nothing but text: then another one can take its place."""
+        waits = self.reply is not None and any(decision.name == "cancel" for decision in self.reply.decisions)
+        return waits and all(isinstance(content, Text) for content in self.contents)
 
 
 class Case(NamedTuple):
@@ -137,10 +145,13 @@ async def stream(application: Application, account: str, name: str, id: str, aft
         after = batch[-1].seq
 
 
-async def entries(application: Application, case: Case) -> list[Entry]:
-    """The Events tab of a ticket."""
+async def entries(application: Application, case: Case, *, incident: str = "") -> list[Entry]:
+    """The Events tab of a ticket; with `incident` only what happened to the replies that it held back. Raises Missing."""
     account, channel = case.ticket.account, case.standing.channel
     own = await stream(application, account, "ticket", case.ticket.id, 0)
+    if incident:
+        held_back = await _held_back(application, case, incident)
+        own = [read for read in own if read.subject in held_back]
     first = own[0].seq - 1 if own else 0
     health = [
         await stream(application, account, "channel", channel.id, first),
@@ -148,6 +159,13 @@ async def entries(application: Application, case: Case) -> list[Entry]:
     ]
     names, erased = await _names(application, case)
     return timeline(own, health, names=names, erased=erased)
+
+
+async def _held_back(application: Application, case: Case, incident: str) -> set[str]:
+    """Deliveries of a ticket that an incident affects."""
+    found = await incidents.find(application.context.store, incident, case.ticket.account)
+    affected = await impact(application.context.store, found, case.ticket.account)
+    return {one.delivery for one in affected if one.ticket == case.ticket.id}
 
 
 async def _names(application: Application, case: Case) -> tuple[dict[str, str], frozenset[str]]:

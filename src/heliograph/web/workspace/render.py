@@ -9,7 +9,9 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from litestar import Request, Response
 
+from heliograph.projections.wording.values import number as written
 from heliograph.web.workspace.assets import address
+from heliograph.web.workspace.language import count, say, spoken
 
 LINK = re.compile(r"(https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]}])")
 #: `frame` is what the page may show in frames; a page itself may only be framed by this address.
@@ -95,3 +97,4 @@ def draw(name: str, data: dict[str, Any]) -> str:
 
 
 TEMPLATES.globals["draw"] = draw
+TEMPLATES.globals |= {"t": say, "count": count, "spoken": spoken, "number": lambda value: written(spoken(), value)}

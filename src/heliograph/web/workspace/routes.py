@@ -14,9 +14,12 @@ from heliograph.web.workspace import asking
 from heliograph.web.workspace.acts import ACTS
 from heliograph.web.workspace.assets import asset
 from heliograph.web.workspace.channels import CHANNELS
+from heliograph.web.workspace.language import listen
 from heliograph.web.workspace.media import file
+from heliograph.web.workspace.notices import NOTICES
 from heliograph.web.workspace.pages import PAGES, front
 from heliograph.web.workspace.signin import SIGNING
+from heliograph.web.workspace.status import STATUS
 from heliograph.web.workspace.stream import live
 
 
@@ -40,11 +43,12 @@ def _sealed(request: asking.Asked, error: SealBroken) -> Response[Any]:
 
 workspace = Router(
     path="/",
-    route_handlers=[*PAGES, *ACTS, *CHANNELS, *SIGNING, file, live, asset],
+    route_handlers=[*PAGES, *ACTS, *CHANNELS, *NOTICES, *STATUS, *SIGNING, file, live, asset],
     exception_handlers={
         Refused: asking.refused, Missing: asking.missing, Invalid: _invalid, Refusal: _refusal, Unavailable: _unsaved, Conflict: _unsaved,
         SealBroken: _sealed,
     },
+    before_request=listen,
     include_in_schema=False,
 )  # fmt: skip
 

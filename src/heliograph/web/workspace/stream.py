@@ -8,6 +8,8 @@ from litestar import get
 from litestar.response import Stream
 
 from heliograph.bootstrap.application import Application
+from heliograph.ports.store import Unavailable
+from heliograph.services import people
 from heliograph.web.auth import current
 from heliograph.web.policy import Need
 from heliograph.web.vitals import Vitals
@@ -21,14 +23,15 @@ SILENCE = 15
 
 @get("/desk/live", opt={"need": Need.READ})
 async def live(request: Asked) -> Stream:
-    """Names of what changed: "ticket-<id>", "tickets", "health", or "all" at first and after a gap."""
-    news = changes(running(request), current(request).account, request.app.state.vitals)
+    """Names of what changed: "ticket-<id>", "tickets", "health", "notices", or "all" at first and after a gap."""
+    actor = current(request)
+    news = changes(running(request), actor.account, request.app.state.vitals, agent=actor.agent)
     headers = {"cache-control": "no-store", "x-accel-buffering": "no", "x-content-type-options": "nosniff"}
     return Stream(news, media_type="text/event-stream", headers=headers)
 
 
-async def changes(application: Application, account: str, vitals: Vitals) -> AsyncIterator[str]:
-    """Lines of an event stream, until the page goes or the process stops."""
+async def changes(application: Application, account: str, vitals: Vitals, *, agent: str = "") -> AsyncIterator[str]:
+    """Lines of an event stream, until the page goes or the process stops. While it is open, `agent` is not away."""
     with application.live.subscribe(account) as queue:
         # What changed between the page and this stream, or while it was away, is not known.
         yield "retry: 1000\n" + _told({"all"})
@@ -36,6 +39,9 @@ async def changes(application: Application, account: str, vitals: Vitals) -> Asy
         while not vitals.draining:
             names = await _gathered(application, queue)
             silent = 0 if names else silent + 1
+            if agent and (names or silent % SILENCE == 1):
+                with contextlib.suppress(Unavailable):
+                    await people.present(application.context, account, agent)
             if names:
                 yield _told(names)
             elif silent % SILENCE == 0:
