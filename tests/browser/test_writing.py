@@ -131,3 +131,22 @@ async def test_pages_allow_no_script_but_ours(scene: Stage) -> None:
     assert "<script>" not in (html := await answer.text()) and " onclick" not in html and " style=" not in html
     again = await page.request.get(page.url)
     assert again.headers["content-security-policy"] != policy
+
+
+async def test_a_reply_that_waits_is_written_anew_and_only_the_new_one_goes(scene: Stage) -> None:
+    page = await ticket_page(scene)
+    key = scene.sandbox.sunshine.center.keys[scene.seeded.key_id]
+    key.revoked = True
+    await page.get_by_label("Your text").fill("It costs 5 euros")
+    await page.get_by_role("button", name="Send reply").click()
+    await expect(page.locator(".state.held")).to_have_count(1)
+    await page.get_by_role("button", name="Change").click()
+    await expect(page.get_by_label("Your text")).to_have_value("It costs 5 euros")
+    await expect(page.get_by_text("Takes the place of a reply that waits")).to_be_visible()
+    await page.get_by_label("Your text").fill("It costs 50 euros")
+    await page.get_by_role("button", name="Send reply").click()
+    await expect(page.locator(".state.cancelled")).to_have_count(1)
+    await expect(page.get_by_text("Takes the place of a reply that waits")).to_be_hidden()
+    key.revoked = False
+    await expect(page.locator(".state.held")).to_have_count(0, timeout=20_000)
+    assert scene.texts() == ["It costs 50 euros"]

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from heliograph.domain import events as ev
+from heliograph.domain import decide, events as ev
 from heliograph.domain.content import Content
+from heliograph.domain.decide import Refusal
+from heliograph.domain.delivery import OPEN
 from heliograph.ports import rows
 from heliograph.ports.provider import Unsupported
-from heliograph.ports.store import Changes, Loose, NewDelivery
-from heliograph.services.context import Context, Invalid, Missing
+from heliograph.ports.store import Changes, Fold, Loose, NewDelivery
+from heliograph.services.context import Context, Invalid, Missing, retrying
 from heliograph.services.parts import dump_contents, dump_part
 
 
@@ -29,11 +31,13 @@ async def reply(
     contents: Sequence[Content],
     public: bool,
     answer: Callable[[Written], rows.Answer] | None = None,
+    replaces: str = "",
 ) -> Written:
     """Save an agent's comment on a ticket.
 
-    `answer` makes the API's record of the request's Idempotency-Key, committed with it. Raises Missing, Invalid (with what the
-    channel cannot carry), Duplicate for a key already used, Unavailable.
+    `answer` makes the API's record of the request's Idempotency-Key, committed with it. `replaces`: a comment whose replies still wait;
+    they are dropped in the same act. Raises Missing, Invalid (with what the channel cannot carry), Refusal where what it replaces has
+    gone out or may have, Duplicate for a key already used, Unavailable.
     """
     if not contents:
         raise Invalid("A comment needs text or a file.")
@@ -57,9 +61,24 @@ async def reply(
     if answer is not None:
         changes.puts.append(answer(written))
     await context.failpoint("reply:before_commit")
-    await context.store.commit(changes)
+    if replaces:
+        await retrying(lambda: _commit_in_place_of(context, changes, ticket.id, replaces))
+    else:
+        await context.store.commit(changes)
     await context.failpoint("reply:after_commit")
     return written
+
+
+async def _commit_in_place_of(context: Context, changes: Changes, ticket: str, comment: str) -> None:
+    """Drop what waits of the other comment, or write nothing."""
+    found = await context.store.deliveries_of_comment(changes.account, comment)
+    if not found or found[0].ticket != ticket:
+        raise Missing("reply")
+    waiting = [delivery for delivery in found if delivery.state in OPEN]
+    if not waiting:
+        raise Refusal("The reply that this was to replace does not wait any more. Look at it, and save this one as a new reply.")
+    changes.folds = [Fold(delivery, decide.cancel(delivery)) for delivery in waiting]
+    await context.store.commit(changes)
 
 
 async def _queue(context: Context, changes: Changes, ticket: rows.Ticket, comment: str, contents: Sequence[Content]) -> list[str]:

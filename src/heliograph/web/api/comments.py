@@ -62,10 +62,12 @@ ContentIn = TextIn | FileIn | LocationIn | RichIn
 
 
 class CommentIn(msgspec.Struct, forbid_unknown_fields=True):
-    """A comment to be written. `public` goes to the contact; otherwise it is an internal note."""
+    """A comment to be written. `public` goes to the contact; otherwise it is an internal note. `replaces`: a comment whose reply still
+    waits and is dropped in the same moment."""
 
     contents: Annotated[list[ContentIn], msgspec.Meta(min_length=1, max_length=50)]
     public: bool = True
+    replaces: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = ""
 
 
 class Saved(msgspec.Struct):
@@ -107,7 +109,7 @@ async def create_comment(request: Asked, ticket: PathId, data: JSONBody[CommentI
     try:
         written = await reply.reply(
             ctx, actor.account, ticket, agent=actor.agent, actor=actor.actor, contents=contents, public=data.public,
-            answer=answer if key is not None else None,
+            answer=answer if key is not None else None, replaces=data.replaces,
         )  # fmt: skip
     except Duplicate:
         # The same key came twice at once, and the other one was quicker.

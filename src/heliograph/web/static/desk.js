@@ -150,6 +150,29 @@
     kindChanged(form);
   }
 
+  // A reply that waits can be written anew: the text comes back, and what is saved takes its place.
+  function inPlaceOf(form, comment) {
+    form.elements.replaces.value = comment;
+    $("instead").hidden = !comment;
+  }
+
+  document.addEventListener("click", (event) => {
+    const form = $("reply");
+    const button = event.target.closest("[data-change]");
+    if (form && button) {
+      const words = document.getElementById(button.dataset.change).querySelectorAll(".words");
+      form.elements.text.value = [...words].map((part) => part.textContent).join("\n");
+      for (const choice of form.elements.public) choice.checked = choice.value === "yes";
+      kindChanged(form);
+      inPlaceOf(form, button.dataset.change);
+      saveDraft(form);
+      form.elements.text.focus();
+    } else if (form && event.target.id === "instead-off") {
+      inPlaceOf(form, "");
+      form.elements.text.focus();
+    }
+  });
+
   function kindChanged(form) {
     const note = form.elements.public.value === "no";
     $("send").textContent = note ? "Save note" : "Send reply";
@@ -193,6 +216,7 @@
   function saved(form) {
     form.elements.text.value = "";
     form.elements.key.value = newKey();
+    inPlaceOf(form, "");
     attached = [];
     drawAttached();
     saveDraft(form);

@@ -44,9 +44,11 @@ async def write_reply(request: Asked, ticket: FromPath[str]) -> Response[str]:
         raise Invalid("The form is out of date. Reload the page; the text is kept.")
     if len(text) > TEXT_LIMIT:
         raise Invalid(f"The text is longer than {TEXT_LIMIT} characters.")
+    replaces = str(form.get("replaces", ""))
     uploads = _uploads(form)
     data = [await one.read() for one in uploads]
-    digest = hashlib.sha256("\n".join([ticket, str(public), text, *(hashlib.sha256(d).hexdigest() for d in data)]).encode()).hexdigest()
+    files_of = [hashlib.sha256(each).hexdigest() for each in data]
+    digest = hashlib.sha256("\n".join([ticket, str(public), text, replaces, *files_of]).encode()).hexdigest()
     if (before := await context.store.answer(actor.account, _name(key))) is not None:
         return _again(before, digest)
     contents: list[Content] = [Text(text)] if text else []
@@ -55,6 +57,7 @@ async def write_reply(request: Asked, ticket: FromPath[str]) -> Response[str]:
         await reply.reply(
             context, actor.account, ticket, agent=actor.agent, actor=actor.actor, contents=contents, public=public,
             answer=lambda written: rows.Answer(actor.account, _name(key), digest, 204, written.comment, context.clock.now()),
+            replaces=replaces,
         )  # fmt: skip
     except Duplicate:
         before = await context.store.answer(actor.account, _name(key))
