@@ -129,3 +129,23 @@ async def test_two_releases_share_the_lanes_of_postgres(engine: Engine, store: A
         await other.close()
     assert not mine & theirs and len(mine | theirs) == 60
     assert 5 <= len(theirs) <= 35
+
+
+async def test_documents_are_measured_by_kind_and_account(store: AnyStore) -> None:
+    await found_account(store, "acc_a")
+    await store.commit(putting("ours", 1))
+    await store.commit(putting("abc", 1, account="acc_a"))
+    assert await store.documents_measured("incident") == [rows.Measured("", 1, 4), rows.Measured("acc_a", 1, 3)]
+    assert await store.documents_measured("other") == []
+
+
+async def test_secrets_are_sealed_anew_only_where_they_are_still_the_same(store: AnyStore) -> None:
+    await found_account(store, "acc_a")
+    first, second = (rows.Credential("acc_a", f"crd_k{n}", "fake", f"sealed-{n}", "print", "who", NOW) for n in (1, 2))
+    shared = rows.Credential("acc_a", "crd_k3", "fake", "", "", "", NOW, "sunshine")
+    await store.commit(Changes("acc_a", NOW, puts=[first, second, shared]))
+    puts = [rows.Reseal("acc_a", "crd_k1", "sealed-1", "anew"), rows.Reseal("acc_a", "crd_k2", "no longer", "anew")]
+    await store.commit(Changes("acc_a", NOW, puts=[*puts]))
+    found = [credential for credential in await store.own_credentials(("", ""), 10) if credential.id.startswith("crd_k")]
+    assert found == [first._replace(sealed="anew"), second]
+    assert [c.id for c in await store.own_credentials(("acc_a", "crd_k1"), 1)] == ["crd_k2"]

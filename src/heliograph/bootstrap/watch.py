@@ -12,6 +12,7 @@ from heliograph.services.notices import Notices
 from heliograph.services.outreach import Outreach
 from heliograph.services.paging import Paging
 from heliograph.services.promises import Stories
+from heliograph.services.quarantine import Quarantine
 from heliograph.services.watched import Memory
 
 Step = Callable[[], Awaitable[object]]
@@ -30,6 +31,7 @@ def steps(application: Application, told: Stories | None = None) -> list[Step]:
         partial(detection.step, context),
         partial(incidents.reconcile, context),
         Notices(context).reconcile,
+        partial(Quarantine().step, context),
         partial(status_page.reconcile, context, Memory()),
         (told or stories(application)).reconcile,
     ]

@@ -6,8 +6,10 @@ from typing import ClassVar
 from heliograph.domain import (
     detection_events as detection_events,
     incident_events as incident_events,
+    key_events as key_events,
     notice_events as notice_events,
     publication_events as publication_events,
+    quarantine_events as quarantine_events,
     release_events as release_events,
 )
 from heliograph.domain.event import Event as Event

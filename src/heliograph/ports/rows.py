@@ -50,6 +50,15 @@ class PinIdentity(NamedTuple):
     identity: str
 
 
+class Reseal(NamedTuple):
+    """Write: the same secrets, sealed anew. Nothing where they are no longer those that were sealed as `before`."""
+
+    account: str
+    id: str
+    before: str
+    sealed: str
+
+
 class Channel(NamedTuple):
     """One configured connection to a provider. `config`: JSON of the fields that are not secret."""
 
@@ -338,6 +347,14 @@ class Document(NamedTuple):
     version: int
     updated_at: int
     data: str
+
+
+class Measured(NamedTuple):
+    """Read: how much an account's documents of one kind are. `size` is in characters."""
+
+    account: str
+    number: int
+    size: int
 
 
 class DropDocument(NamedTuple):

@@ -129,6 +129,11 @@ class Channels:
             raise SealBroken(credential.shared)
         return dict(shared.fields)
 
+    def with_field(self, connected: Connected, name: str, value: str) -> Provider:
+        """The channel's provider as it would be with another value of one field. Raises SealBroken."""
+        config = msgspec.json.decode(connected.channel.config)
+        return self._build(connected.channel.provider, config | self.secrets(connected.credential) | {name: value})
+
     async def known(self, account: str, channel: str) -> Connected | None:
         """The channel as it was when last looked at: enough to render with, and no question to the store."""
         return self._known.get((account, channel)) or await self.get(account, channel)

@@ -31,6 +31,10 @@ FROM channel ORDER BY account, id
 -- name: credential
 SELECT account, id, provider, sealed, fingerprint, identity, created_at, shared FROM credential WHERE account = :account AND id = :id
 
+-- name: own_credentials
+SELECT account, id, provider, sealed, fingerprint, identity, created_at, shared FROM credential
+WHERE shared = '' AND (account, id) > (:after_account, :after_id) ORDER BY account, id LIMIT :limit
+
 -- name: contact
 SELECT account, id, name, created_at FROM contact WHERE account = :account AND id = :id
 
@@ -131,6 +135,10 @@ SELECT * FROM delivery WHERE state = 'unknown' AND settle_at IS NOT NULL AND set
 SELECT account, kind, subject, condition, reason, code, operation, held_since, interval, trial_at, version
 FROM health WHERE condition = 'held' AND trial_at <= :now ORDER BY trial_at
 
+-- name: unwell
+SELECT account, kind, subject, condition, reason, code, operation, held_since, interval, trial_at, version
+FROM health WHERE condition <> 'well' ORDER BY account, kind, subject
+
 -- name: health
 SELECT account, kind, subject, condition, reason, code, operation, held_since, interval, trial_at, version
 FROM health WHERE account = :account AND kind = :kind AND subject = :subject
@@ -195,6 +203,9 @@ SELECT account, kind, id, version, updated_at, data FROM document WHERE account 
 
 -- name: documents_of_all
 SELECT account, kind, id, version, updated_at, data FROM document WHERE kind = :kind ORDER BY account, id
+
+-- name: documents_measured
+SELECT account, count(*), coalesce(sum(length(data)), 0) FROM document WHERE kind = :kind GROUP BY account ORDER BY account
 
 -- name: release_share
 SELECT release, low, high FROM release_share WHERE release = :release

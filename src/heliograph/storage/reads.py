@@ -88,6 +88,10 @@ class Reads(ABC):
         """See ports.store."""
         return await self._make_one(rows.Credential._make, "credential", account, id)
 
+    async def own_credentials(self, after: tuple[str, str], limit: int) -> list[rows.Credential]:
+        """See ports.store."""
+        return await self._make_all(rows.Credential._make, "own_credentials", *after, limit)
+
     async def contact(self, account: str, id: str) -> rows.Contact | None:
         """See ports.store."""
         return await self._make_one(rows.Contact._make, "contact", account, id)
@@ -164,6 +168,10 @@ class Reads(ABC):
     async def due_probes(self, now: int) -> list[Health]:
         """See ports.store."""
         return await self._make_all(make_health, "due_probes", now)
+
+    async def unwell(self) -> list[Health]:
+        """See ports.store."""
+        return await self._make_all(make_health, "unwell")
 
     async def health(self, account: str, kind: str, subject: str) -> Health | None:
         """See ports.store."""
@@ -251,6 +259,10 @@ class Reads(ABC):
     async def documents_of_all(self, kind: str) -> list[rows.Document]:
         """See ports.store."""
         return await self._make_all(rows.Document._make, "documents_of_all", kind)
+
+    async def documents_measured(self, kind: str) -> list[rows.Measured]:
+        """See ports.store."""
+        return await self._make_all(rows.Measured._make, "documents_measured", kind)
 
     async def release_share(self, release: str) -> rows.ReleaseShare | None:
         """See ports.store."""

@@ -18,6 +18,9 @@ ON CONFLICT (account, id) DO UPDATE SET sealed = excluded.sealed, fingerprint = 
 UPDATE credential SET identity = :identity
 WHERE account = :account AND id = :id AND fingerprint = :fingerprint AND identity = ''
 
+-- name: Reseal
+UPDATE credential SET sealed = :sealed WHERE account = :account AND id = :id AND sealed = :before
+
 -- name: Channel
 INSERT INTO channel (account, id, provider, name, config, credential, enabled, throttled_until, created_at, updated_at)
 VALUES (:account, :id, :provider, :name, :config, :credential, :enabled, :throttled_until, :created_at, :updated_at)

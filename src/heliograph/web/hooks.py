@@ -12,7 +12,9 @@ from heliograph.ports.store import Conflict, Unavailable
 from heliograph.services.channels import Connected
 from heliograph.services.context import Context
 from heliograph.services.ingest import ingest
+from heliograph.services.quarantine import Quarantine
 from heliograph.services.sealed import Sealed
+from heliograph.services.verified import Remembering
 from heliograph.web.problems import Problem, answer
 
 #: Largest webhook body, bytes.
@@ -37,6 +39,8 @@ class Proved:
 class Proofs:
     """What this process knows of its channels' webhook secrets. After a start nothing is proved, so nothing is refused for good."""
 
+    quarantine: Quarantine = field(default_factory=Quarantine)
+    remembering: Remembering = field(default_factory=Remembering)
     _last: dict[str, Proved] = field(default_factory=dict)
 
     def verified(self, channel: str, version: str, now: int) -> None:
@@ -76,11 +80,13 @@ async def _receive(request: Request[Any, Any, Any], context: Context, provider: 
     try:
         connected.provider.verify(raw)
     except BadSignature:
-        return _unproved(request, context, connected)
+        return await _unproved(request, context, connected, raw)
     proofs: Proofs = request.app.state.proofs
     proofs.verified(row.id, connected.version, context.clock.now())
+    await proofs.quarantine.release(context, connected)
     inbound = connected.provider.parse(raw)
     new = await ingest(context, row, inbound)
+    await proofs.remembering.verified(context, connected, raw)
     context.observe("webhook_taken", {"provider": provider, "channel": channel, "items": len(inbound), "new": new})
     return Response(None, status_code=200)
 
@@ -101,9 +107,11 @@ async def _raw(request: Request[Any, Any, Any]) -> RawRequest:
     return RawRequest(request.method, request.url.path, query, headers, await request.body())
 
 
-def _unproved(request: Request[Any, Any, Any], context: Context, connected: Connected) -> Response[Problem]:
+async def _unproved(request: Request[Any, Any, Any], context: Context, connected: Connected, raw: RawRequest) -> Response[Problem]:
+    """Kept in any case: that a run of failures began is only seen after its first calls."""
     channel = connected.channel
     proofs: Proofs = request.app.state.proofs
+    await proofs.quarantine.keep(context, connected, raw)
     if proofs.refusable(channel.id, connected.version, context.clock.now()):
         _refused(context, channel.provider, channel.id, "signature")
         return answer(401, "This call does not carry the channel's secret.", headers={"www-authenticate": "Webhook"})
