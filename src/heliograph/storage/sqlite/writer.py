@@ -1,4 +1,4 @@
-"""Group commit: statements run on the loop, the wait for the disk in a thread, and everyone who waits shares it."""
+"""Group commit: statements run on the loop, the log and the disk are a thread's, and everyone who waits shares them."""
 
 import asyncio
 import os
@@ -20,6 +20,8 @@ if sys.platform == "darwin":
 Job = Callable[[Transaction], Any]
 #: Acts that share one commit at most; bounds how long the first of them waits for the last.
 BATCH = 512
+#: Acts in a batch from which its commit, which writes and sums up some pages for each, is worth handing to the thread.
+WORTH_HANDING_OVER = 8
 #: Pages in the write-ahead log above which it is copied into the database file, 4 KB each.
 CHECKPOINT = 4000
 TAKEN_ALREADY = frozenset({apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY, apsw.SQLITE_CONSTRAINT_ROWID})
@@ -45,8 +47,9 @@ class Outcome(NamedTuple):
 class Writer:
     """The only connection that writes.
 
-    Statements take microseconds and would only fight over the interpreter lock in a thread of their own. The commit does not wait
-    for the disk (synchronous=NORMAL); a thread then syncs the log, and only after that is anybody told. So the statements of one
+    Statements take microseconds and would only fight over the interpreter lock in a thread of their own. The commit of a large batch
+    takes a millisecond without that lock, so it is made in a thread, while the loop does everything but statements. It does not wait
+    for the disk (synchronous=NORMAL); the thread then syncs the log, and only after that is anybody told. So the statements of one
     batch run while the disk is busy with the one before, and a power cut loses nothing that was told, as with synchronous=FULL.
     Where `log` is None, commits are SQLite's own and nothing runs in a thread, which a simulation needs.
     """
@@ -60,11 +63,12 @@ class Writer:
         self._sync: asyncio.Task[None] | None = None
         self._log = log
         self._descriptor: int | None = None
-        self._pages = 0
-        self._thread = ThreadPoolExecutor(1, "heliograph-sync")
+        #: Pages that had been written to the log when it was last copied.
+        self._copied = 0
+        self._thread = ThreadPoolExecutor(1, "heliograph-disk")
         self._closed = ""
         if log is not None:
-            connection.set_wal_hook(self._logged)
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
 
     async def do(self, job: Job) -> Any:
         """Run `job` in a transaction and return its result once it is on disk. Raises what it raises, or Unavailable."""
@@ -81,7 +85,7 @@ class Writer:
         try:
             while self._waiting:
                 batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH))]
-                outcomes = self._write(batch)
+                outcomes = await self._write(batch)
                 if self._log is None:
                     for outcome in outcomes:
                         outcome.tell()
@@ -89,13 +93,13 @@ class Writer:
                 self._committed += outcomes
                 if self._sync is not None:
                     await self._sync
-                if self._pages > CHECKPOINT:
+                if self._written() - self._copied > CHECKPOINT:
                     await self._checkpoint()
                 self._sync = asyncio.create_task(self._synchronise())
         finally:
             self._task = None
 
-    def _write(self, batch: list[tuple[Job, asyncio.Future[Any]]]) -> list[Outcome]:
+    async def _write(self, batch: list[tuple[Job, asyncio.Future[Any]]]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         transaction = self._transaction
         transaction.begin()
@@ -107,15 +111,21 @@ class Writer:
                 except (Conflict, Duplicate) as refused:
                     outcomes.append(Outcome(future, None, refused))
             transaction.finish()
-            self._connection.execute("COMMIT")
+            await self._commit(len(batch))
         except Exception as broken:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             if len(batch) > 1:
                 # One act spoils a shared transaction: each is written by itself, so that only the culprit fails.
-                return [outcome for one in batch for outcome in self._write([one])]
+                return [outcome for one in batch for outcome in await self._write([one])]
             return [Outcome(batch[0][1], None, _as_store_error(broken))]
         return outcomes
+
+    async def _commit(self, acts: int) -> None:
+        if self._log is None or acts < WORTH_HANDING_OVER:
+            self._connection.execute("COMMIT")
+        else:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.execute, "COMMIT")
 
     async def _synchronise(self) -> None:
         """Sync what was committed so far, then tell those who wait for it."""
@@ -144,11 +154,11 @@ class Writer:
     def _copy_log(self) -> None:
         # Read to its end: an unfinished statement would keep the log from beginning anew.
         self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        self._pages = 0
+        self._copied = self._written()
 
-    def _logged(self, connection: apsw.Connection, database: str, pages: int) -> int:
-        self._pages = pages
-        return apsw.SQLITE_OK
+    def _written(self) -> int:
+        """Pages that were ever written to the log. No hook: it would want the interpreter lock in the middle of a commit."""
+        return self._connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]
 
     async def close(self) -> None:
         """Write what was accepted, then refuse."""
