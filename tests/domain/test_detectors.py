@@ -256,6 +256,16 @@ def test_a_hold_is_an_alarm_once_it_is_confirmed_or_has_lasted() -> None:
     assert isinstance(finding.event, AlarmCleared) and finding.event.subject == "channel:chn_c"
 
 
+@pytest.mark.parametrize("kind", ["channel", "credential"])
+def test_with_its_hold_what_had_added_up_on_a_channel_ends(kind: str) -> None:
+    state = State()
+    fold(state, [result(START, "b"), *(result(START + n, "a", Reason.PROVIDER_DOWN) for n in range(9))], now=START)
+    fold(state, [hold(START, "a", kind, Reason.PROVIDER_DOWN)], now=START)
+    assert len(state.alarms) == 3
+    fold(state, [hold(START + SECOND, "a", kind, Reason.PROVIDER_DOWN, event="hold_ended")], now=START + SECOND)
+    assert state.alarms == {} and not {"channel", "credential"} & {run.kind for run in state.runs.values()}
+
+
 def test_two_credentials_of_a_release_that_stop_together_are_the_installations_trouble() -> None:
     holds = [hold(START + n * MINUTE, name, "channel", Reason.PROVIDER_DOWN) for n, name in enumerate("ab")]
     assert [event.detector for event in fleet(fold(State(), holds, now=START + MINUTE))] == ["spread"]

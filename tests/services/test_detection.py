@@ -200,6 +200,11 @@ async def test_a_bad_release_is_told_from_an_outage(engine: Engine, desk: Desk) 
             "release", "rel_1", 3, 0, 0, 50,
         )  # fmt: skip
         assert last.chance == pytest.approx(4.3e-5, rel=0.02) and last.likelihood > 4
+        compared = await detection.compare(other, "rel_2")
+        assert (compared.other, compared.mine, compared.others) == ("rel_1", (3, 0), (0, 50))
+        assert compared.attribution.verdict == "release"
+        assert (await detection.compare(other, "rel_1")).attribution.verdict == "undecided"
+        assert (await detection.compare(other, "rel_3")).attribution.verdict == "undecided"
         state, _ = await detection.read(other)
         assert state.alarms["release|release||rel_2|rel_2"].failed == 2
     finally:

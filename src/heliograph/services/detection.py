@@ -1,14 +1,17 @@
 """Read what the ledger says since the last time, fold it into the detectors, and write down what they find: once, whoever does it."""
 
+from typing import NamedTuple
+
 import msgspec
 
 from heliograph.domain.detectors import silence
+from heliograph.domain.detectors.attribution import Attribution, Tally, attribute
 from heliograph.domain.detectors.detect import fold
 from heliograph.domain.detectors.scores import Finding, Scores
 from heliograph.domain.detectors.signal import Meaning, Signal, meaning
 from heliograph.domain.detectors.silence import Beat
 from heliograph.domain.detectors.state import Alarm, State
-from heliograph.domain.detectors.stopped import end_hold
+from heliograph.domain.detectors.stopped import end_hold, window
 from heliograph.ports import rows
 from heliograph.ports.store import Changes, Loose, Store
 from heliograph.services.context import Context, retrying
@@ -63,6 +66,24 @@ async def read(store: Store) -> tuple[State, int]:
     """What detection knows, and the version of its document (0: none yet)."""
     document = await store.document("", KIND, ID)
     return (_decode(document.data), document.version) if document is not None else (State(), 0)
+
+
+class Comparison(NamedTuple):
+    """A release's first attempts of the last minutes, and what they say beside those of `other` ("" where no other sends)."""
+
+    other: str
+    mine: Tally
+    others: Tally
+    attribution: Attribution
+
+
+async def compare(store: Store, release: str) -> Comparison:
+    """Whether a release fails where another one succeeds, as of the last `step`. One that never sent is undecided."""
+    state, _ = await read(store)
+    if release not in state.releases:
+        return Comparison("", Tally(0, 0), Tally(0, 0), attribute(Tally(0, 0), Tally(0, 0)))
+    mine, other, others = window(state, release)
+    return Comparison(other, mine, others, attribute(mine, others))
 
 
 async def _step(context: Context) -> tuple[list[Alarm], bool]:

@@ -155,7 +155,7 @@ class Scores:
         run.score = min(run.score + run.failure, run.limit)
         run.counted += 1
         run.failed += 1
-        run.last_at = signal.at
+        run.last_at, run.credential = signal.at, signal.credential
         if what[0] in ("fleet", "channel") and not run.raised:
             self._usually(rate, signal.at, 1, 1)
         if run.score < run.limit or run.raised:

@@ -60,6 +60,8 @@ class Run:
     #: When it last counted something, to forget what has gone quiet.
     last_at: int = 0
     raised: bool = False
+    #: credential@version of the last failure.
+    credential: str = ""
 
     @property
     def alarm(self) -> str:

@@ -6,7 +6,7 @@ from heliograph.domain.detection_events import AttributionDecided
 from heliograph.domain.detectors.attribution import Tally, Verdict, attribute
 from heliograph.domain.detectors.scores import Finding, Scores
 from heliograph.domain.detectors.signal import HOLDING, MINUTE, OWN, SECOND, Signal, field
-from heliograph.domain.detectors.state import MINUTES, QUIET, Alarm, Hold, State, Trip
+from heliograph.domain.detectors.state import MINUTES, QUIET, Alarm, Hold, Run, State, Trip
 from heliograph.domain.reasons import REASONS, Reason
 
 #: A hold that nothing has confirmed is an alarm all the same after so long: shorter drops are not worth a word.
@@ -53,8 +53,26 @@ def take_hold(scores: Scores, signal: Signal) -> None:
 def end_hold(scores: Scores, key: str, at: int) -> None:
     """It is in force no more; without effect where it is not known."""
     hold = scores.state.holds.pop(key, None)
-    if hold is not None:
-        scores.clear(hold.alarm, at)
+    if hold is None:
+        return
+    scores.clear(hold.alarm, at)
+    # Sending was proved again: what had added up on it is over too.
+    for name, run in list(scores.state.runs.items()):
+        if hold.account in ("", run.account) and _beside(hold, run):
+            scores.end(name, run, at)
+
+
+def _beside(hold: Hold, run: Run) -> bool:
+    """Whether the sum is of what was on hold, or of the channel or credential version that goes with it."""
+    match run.kind, hold.kind:
+        case "channel", "channel":
+            return run.id == hold.id
+        case "channel", "credential":
+            return run.credential == hold.id
+        case "credential", _:
+            return run.id == hold.credential
+        case _:
+            return False
 
 
 def _speaks_for_itself(hold: Hold) -> bool:
