@@ -122,7 +122,10 @@ MINUTES = 10
 
 @dataclass(slots=True)
 class State:
-    """Everything. `place` and `seq`: up to where the ledger is read."""
+    """Everything. `place` and `seq`: up to where the ledger is read.
+
+    Two releases may write it in turn: fields are only ever added, with defaults, and none to the tuples in it.
+    """
 
     place: int = 0
     seq: int = 0
