@@ -11,7 +11,7 @@ import pytest
 from heliograph.storage.migrations import Migration, MigrationError, available
 from heliograph.storage.postgres import store as postgres_store
 from heliograph.storage.sqlite import store as sqlite_store
-from heliograph.storage.sqlite.store import WriterElsewhere
+from heliograph.storage.sqlite.role import WriterElsewhere
 from tests.storage.acts import found_account
 from tests.storage.engines import Engine, PostgresEngine, SqliteEngine
 

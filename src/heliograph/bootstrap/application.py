@@ -29,7 +29,8 @@ from heliograph.storage.migrations import MigrationError as MigrationError
 from heliograph.storage.postgres.reading import read_postgres
 from heliograph.storage.postgres.store import open_postgres
 from heliograph.storage.sqlite.reading import read_sqlite
-from heliograph.storage.sqlite.store import expect_no_writer, open_sqlite
+from heliograph.storage.sqlite.role import expect_no_writer
+from heliograph.storage.sqlite.store import SqliteStore, open_sqlite
 from heliograph.storage.vault import AesVault
 
 
@@ -84,6 +85,11 @@ class Application:
     noticing: list[Callable[[Changes], None]]
     outside: Outside
     _http: Closes
+
+    @property
+    def role(self) -> SqliteStore | None:
+        """The store, where one process alone writes and another can take over; None on PostgreSQL."""
+        return self.context.store if isinstance(self.context.store, SqliteStore) else None
 
     async def close(self) -> None:
         """Stop talking to providers, then finish what the store has accepted."""

@@ -16,8 +16,6 @@ from heliograph.ports.store import Conflict, Duplicate, Unavailable
 from heliograph.services.context import Context, Invalid, Missing
 
 MEDIA_TYPE = "application/problem+json"
-#: Seconds after which a client asks again while the store cannot write.
-RETRY_AFTER = 5
 #: Parameters whose own name the framework reserves, or gives to the whole body.
 SENT_AS = {"wanted": "state", "data": "body"}
 #: The framework's words for a parameter that was not given.
@@ -116,7 +114,7 @@ def _refusal(request: Request[Any, Any, Any], error: Refusal) -> Response[Proble
 def _unavailable(request: Request[Any, Any, Any], error: Unavailable) -> Response[Problem]:
     context: Context = request.app.state.application.context
     context.observe("store_unavailable", {"route": _route(request)})
-    return answer(503, "The store cannot write now, so nothing was saved. Send it again.", headers={"retry-after": str(RETRY_AFTER)})
+    return answer(503, "The store cannot write now, so nothing was saved. Send it again.", headers={"retry-after": str(error.retry_after)})
 
 
 def _conflict(request: Request[Any, Any, Any], error: Conflict) -> Response[Problem]:

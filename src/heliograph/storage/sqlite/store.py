@@ -2,11 +2,10 @@
 
 import asyncio
 import contextlib
-import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -16,6 +15,7 @@ from heliograph.storage.migrations import Applied, available, pending
 from heliograph.storage.named import load
 from heliograph.storage.reads import Reads
 from heliograph.storage.sqlite.lanes import Claiming, next_ready
+from heliograph.storage.sqlite.role import Role
 from heliograph.storage.sqlite.transaction import Transaction
 from heliograph.storage.sqlite.writer import Writer
 
@@ -25,27 +25,52 @@ LONG = frozenset({"counts", "waiting", "waiting_of", "written"})
 SWEEP_LEASE = 30_000_000
 
 
-class WriterElsewhere(Unavailable):
-    """Another process holds the writer role on this file."""
+class Opening(NamedTuple):
+    """How a file is opened."""
+
+    path: Path
+    new_id: str
+    release: str
+    threaded: bool
+    durable: bool
 
 
 class SqliteStore(Reads):
     """One file in WAL mode. The process that holds the writer role writes and works; others may read."""
 
-    def __init__(self, connection: apsw.Connection, reader: apsw.Connection, lock: int | None, *, release: str, threaded: bool) -> None:
-        self._connection = connection
-        self._aside = Path(connection.filename) if threaded else None
+    def __init__(self, role: Role, connection: apsw.Connection, reader: apsw.Connection, opening: Opening) -> None:
+        self._opening = opening
+        self._aside = Path(connection.filename) if opening.threaded else None
         self._reader = reader
-        self._lock = lock
-        queries = load("queries.sql", "writes.sql", "sqlite/ledger.sql", placeholder=lambda n: f"?{n}")
-        self._sql = {name: query.sql for name, query in queries.items()}
-        self._transaction = Transaction(connection, queries, release)
-        self._claiming = Claiming(self._transaction)
-        self._writer = Writer(connection, self._transaction, log=Path(connection.filename_wal) if threaded else None)
+        self._queries = load("queries.sql", "writes.sql", "sqlite/ledger.sql", placeholder=lambda n: f"?{n}")
+        self._sql = {name: query.sql for name, query in self._queries.items()}
+        self._write_with(role, connection)
         #: Called on the loop after a commit that touched lanes.
         self.on_touched: Callable[[], None] | None = None
         #: Called on the loop after each act, with the act: what pages that are open may want to know.
         self.on_committed: Callable[[Changes], None] | None = None
+
+    def _write_with(self, role: Role, connection: apsw.Connection) -> None:
+        self._role: Role | None = role
+        self._connection = connection
+        self._transaction = Transaction(connection, self._queries, self._opening.release)
+        self._claiming = Claiming(self._transaction)
+        log = Path(connection.filename_wal) if self._opening.threaded else None
+        self._writer = Writer(connection, self._transaction, log=log, epoch=role.epoch)
+
+    async def give_up_role(self) -> None:
+        """Write what was accepted, then leave the writing to another process; reads go on. Writes raise Moving from now on."""
+        if self._role is not None:
+            await self._writer.close(moving=True)
+            self._connection.close()
+            self._role.give_up()
+            self._role = None
+
+    def take_role(self, *, now: int) -> None:
+        """Write again, once whoever took the role has given it up. Raises WriterElsewhere or Unavailable."""
+        if self._role is None:
+            self._write_with(*open_writing(self._opening, now=now))
+            self._claiming.orphan_all()
 
     async def _rows(self, query: str, *parameters: Any) -> list[Any]:
         if query in LONG and self._aside is not None:
@@ -109,13 +134,15 @@ class SqliteStore(Reads):
 
     async def close(self) -> None:
         """See ports.store."""
+        if self._role is None:
+            self._reader.close()
+            return
         await self._writer.close()
         self._reader.close()
         with contextlib.suppress(apsw.BusyError):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.close()
-        if self._lock is not None:
-            os.close(self._lock)
+        self._role.give_up()
 
 
 def _read_aside(path: Path, sql: str, parameters: tuple[Any, ...]) -> list[Any]:
@@ -139,47 +166,42 @@ def open_sqlite(path: Path, *, now: int, new_id: str, release: str, threaded: bo
     Raises WriterElsewhere, MigrationError or Unavailable.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = _take_writer_role(path)
-    # Customers' texts are in it, and SQLite gives its log the same mode.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    opening = Opening(path, new_id, release, threaded, durable)
+    role, connection = open_writing(opening, now=now)
     try:
-        connection = apsw.Connection(str(path))
-        _configure(connection, synchronous="OFF" if not durable else "NORMAL" if threaded else "FULL")
-        migrate(connection, now=now)
-        connection.execute(
-            "INSERT INTO installation (id, created_at) SELECT ?, ? WHERE NOT EXISTS (SELECT 1 FROM installation)", (new_id, now)
-        )
         reader = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         reader.set_busy_timeout(5000)
         _keep_plans(reader)
         reader.execute("PRAGMA cache_size = -32768")
     except apsw.Error as broken:
-        os.close(lock)
+        role.give_up()
         raise Unavailable(f"{path.name} cannot be opened: {type(broken).__name__}") from broken
-    except BaseException:
-        os.close(lock)
-        raise
-    store = SqliteStore(connection, reader, lock, release=release, threaded=threaded)
+    store = SqliteStore(role, connection, reader, opening)
     store._claiming.orphan_all()
     return store
 
 
-def expect_no_writer(path: Path) -> None:
-    """Raises WriterElsewhere where another process holds the writer role. Changes nothing; who opens the file finds out anyway."""
-    if Path(f"{path}.writer").exists():
-        os.close(_take_writer_role(path))
-
-
-def _take_writer_role(path: Path) -> int:
-    lock = os.open(f"{path}.writer", os.O_RDWR | os.O_CREAT, 0o600)
+def open_writing(opening: Opening, *, now: int) -> tuple[Role, apsw.Connection]:
+    """Take the writer role and open the connection that writes. Raises WriterElsewhere, MigrationError or Unavailable."""
+    path = opening.path
+    role = Role(path)
+    # Customers' texts are in it, and SQLite gives its log the same mode.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as taken:
-        os.close(lock)
-        raise WriterElsewhere(
-            f"another process is working on {path.name}. Stop it first, or use PostgreSQL to run more than one process."
-        ) from taken
-    return lock
+        connection = apsw.Connection(str(path))
+        _configure(connection, synchronous="OFF" if not opening.durable else "NORMAL" if opening.threaded else "FULL")
+        migrate(connection, now=now)
+        connection.execute(
+            "INSERT INTO installation (id, created_at) SELECT ?, ? WHERE NOT EXISTS (SELECT 1 FROM installation)", (opening.new_id, now)
+        )
+        role.begin(connection, now=now)
+    except apsw.Error as broken:
+        role.give_up()
+        raise Unavailable(f"{path.name} cannot be opened: {type(broken).__name__}") from broken
+    except BaseException:
+        role.give_up()
+        raise
+    return role, connection
 
 
 def _configure(connection: apsw.Connection, *, synchronous: str) -> None:

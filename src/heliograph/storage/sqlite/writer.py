@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import apsw
 
-from heliograph.ports.store import Conflict, Duplicate, Unavailable
+from heliograph.ports.store import Conflict, Duplicate, Moving, Unavailable
+from heliograph.storage.sqlite.role import EPOCH, WriterElsewhere
 from heliograph.storage.sqlite.transaction import Spoiled, Transaction
 
 if sys.platform == "darwin":
@@ -51,10 +52,11 @@ class Writer:
     takes a millisecond without that lock, so it is made in a thread, while the loop does everything but statements. It does not wait
     for the disk (synchronous=NORMAL); the thread then syncs the log, and only after that is anybody told. So the statements of one
     batch run while the disk is busy with the one before, and a power cut loses nothing that was told, as with synchronous=FULL.
-    Where `log` is None, commits are SQLite's own and nothing runs in a thread, which a simulation needs.
+    Where `log` is None, commits are SQLite's own and nothing runs in a thread, which a simulation needs. Nothing is written once
+    another process has raised the `epoch`.
     """
 
-    def __init__(self, connection: apsw.Connection, transaction: Transaction, *, log: Path | None) -> None:
+    def __init__(self, connection: apsw.Connection, transaction: Transaction, *, log: Path | None, epoch: int) -> None:
         self._connection = connection
         self._transaction = transaction
         self._waiting: deque[tuple[Job, asyncio.Future[Any]]] = deque()
@@ -67,13 +69,15 @@ class Writer:
         self._copied = 0
         self._thread = ThreadPoolExecutor(1, "heliograph-disk")
         self._closed = ""
+        self._moving = False
+        self._epoch = (epoch,)
         if log is not None:
             connection.execute("PRAGMA wal_autocheckpoint = 0")
 
     async def do(self, job: Job) -> Any:
         """Run `job` in a transaction and return its result once it is on disk. Raises what it raises, or Unavailable."""
         if self._closed:
-            raise Unavailable(self._closed)
+            raise Moving(self._closed) if self._moving else Unavailable(self._closed)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         self._waiting.append((job, future))
@@ -105,6 +109,9 @@ class Writer:
         transaction.begin()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
+            if self._connection.execute(EPOCH).fetchone() != self._epoch:
+                self._closed = "another process has taken over the writing"
+                raise WriterElsewhere(self._closed)
             for job, future in batch:
                 try:
                     outcomes.append(Outcome(future, transaction.act(job), None))
@@ -160,8 +167,9 @@ class Writer:
         """Pages that were ever written to the log. No hook: it would want the interpreter lock in the middle of a commit."""
         return self._connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]
 
-    async def close(self) -> None:
-        """Write what was accepted, then refuse."""
+    async def close(self, *, moving: bool = False) -> None:
+        """Write what was accepted, then refuse. With `moving`, another process goes on."""
+        self._moving = moving
         self._closed = self._closed or "the store is closed"
         while self._task is not None:
             await self._task
