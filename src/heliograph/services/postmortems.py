@@ -25,6 +25,8 @@ MOST = 20_000
 #: How far before its onset what happened to releases and shared credentials belongs to the story, microseconds.
 BEFORE = 900 * SECOND
 PAGE = 1000
+#: Between two drafts of the same story, microseconds.
+AGAIN = 1 * SECOND
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -63,7 +65,9 @@ async def reconcile(context: Context, memory: Memory) -> list[str]:
         if not incident.over:
             continue
         try:
-            await _refresh(context, incident)
+            if context.clock.now() - memory.counted.get(incident.id, 0) >= AGAIN:
+                memory.counted[incident.id] = context.clock.now()
+                await _refresh(context, incident)
             if await _broken(context, incident.id):
                 overdue.append(incident.id)
         except Conflict:

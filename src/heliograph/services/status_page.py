@@ -7,6 +7,7 @@ import msgspec
 from heliograph.domain import incident_events as ie, publication_events as pe
 from heliograph.domain.events import Event
 from heliograph.domain.incident import Incident, Phase
+from heliograph.domain.retry import SECOND
 from heliograph.ports import rows
 from heliograph.ports.store import Changes, Conflict, Loose, Store
 from heliograph.projections.facts import Facts
@@ -24,6 +25,7 @@ REMARK = "status_comment"
 TELLING = frozenset({
     ie.IncidentAnnounced.kind, ie.PhaseChanged.kind, ie.IncidentMitigated.kind, ie.IncidentRelapsed.kind, ie.IncidentResolved.kind,
 })  # fmt: skip
+COUNT = 1 * SECOND
 #: Longer texts are no update.
 MOST = 4000
 
@@ -63,19 +65,22 @@ def put(changes: Changes, kept: Kept, page: Page) -> None:
 async def reconcile(context: Context, memory: Memory) -> None:
     """Bring the public pages up to the ledger. Safe in several processes at once; safe to repeat."""
     for incident in await public_incidents(context, memory):
-        facts = await facts_of(context, incident)
         try:
-            await _follow(context, incident, public_facts(facts))
+            await _follow(context, incident, memory)
         except Conflict:
             # Somebody else was quicker and has written the same.
             continue
 
 
-async def _follow(context: Context, incident: Incident, facts: Facts) -> None:
+async def _follow(context: Context, incident: Incident, memory: Memory) -> None:
     kept = await page_of(context.store, incident.id)
-    page = kept.page
+    page, now = kept.page, context.clock.now()
     events = await context.store.events("", stream="incident", stream_id=incident.id, after=page.upto, limit=1000)
-    now = context.clock.now()
+    # To count what is affected is work: it is done at once where there is something to tell, and else once a second.
+    if now - memory.counted.get(incident.id, 0) < COUNT and not any(event.kind in TELLING for event in events):
+        return
+    memory.counted[incident.id] = now
+    facts = public_facts(await facts_of(context, incident))
     fresh = _updates(incident, page, events, facts)
     counts: dict[str, str | int] = dict(facts._asdict())
     if not fresh and counts == page.facts:

@@ -18,6 +18,8 @@ class Memory:
 
     live: set[str] = field(default_factory=set)
     swept_at: int = 0
+    #: When each incident's replies were last counted.
+    counted: dict[str, int] = field(default_factory=dict)
 
 
 async def public_incidents(context: Context, memory: Memory) -> list[Incident]:
