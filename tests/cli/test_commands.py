@@ -17,7 +17,7 @@ from tests.e2e.processes import free_port
 KEY = bytes(range(32)).hex()
 COMMANDS = [
     ("up",), ("serve",), ("work",), ("check",), ("status",), ("resend",), ("token", "issue"), ("token", "list"), ("token", "revoke"),
-    ("keys", "new"), ("account", "create"), ("account", "list"), ("agent", "create"), ("agent", "list"),
+    ("keys", "new"), ("keys", "status"), ("keys", "rotate"), ("account", "create"), ("account", "list"), ("agent", "create"), ("agent", "list"),
     ("channel", "add"), ("channel", "list"),
 ]  # fmt: skip
 
@@ -202,3 +202,24 @@ asyncio.run(main())
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stdout) == (STALLED, "alive\n")
     assert "loop_stalled" in done.stderr
+
+
+def test_the_master_key_is_exchanged(heliograph: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = ("--data", str(tmp_path))
+    account = heliograph.made("account", "create", "Lighthouse", "--admin", "Sam", *place)["account"]
+    heliograph.made("channel", "add", "telegram", "--account", account, "--set", "token=1:canary", *place)
+    before = heliograph.made("keys", "status", *place)
+    assert before["held"] == [before["seals_with"]] and before["sealed"][0]["number"] == 1
+    monkeypatch.setenv("HELIOGRAPH_MASTER_KEY", "ab" * 32)
+    code, out, _ = heliograph("keys", "status", *place)
+    assert code == 1 and "not held" in out and "do not open" in out and "canary" not in out
+    monkeypatch.setenv("HELIOGRAPH_MASTER_KEY_OLD", KEY)
+    assert heliograph.made("keys", "status", *place)["still_needed"] == [before["seals_with"]]
+    assert heliograph.made("keys", "rotate", *place)["resealed"] == 1
+    monkeypatch.delenv("HELIOGRAPH_MASTER_KEY_OLD")
+    after = heliograph.made("keys", "status", *place)
+    assert after["still_needed"] == [] and after["rotation"] == {"key": after["seals_with"], "ended": True}
+    assert after["seals_with"] != before["seals_with"]
+    monkeypatch.setenv("HELIOGRAPH_MASTER_KEY", "canary")
+    code, _, err = heliograph("keys", "rotate", *place)
+    assert code == 1 and "keys new" in err and "canary" not in err

@@ -109,11 +109,11 @@ def test_a_bad_key_is_refused_unseen(text: str) -> None:
 
 
 def test_a_key_file_is_made_once_and_for_this_user_alone(tmp_path: Path) -> None:
-    assert read_key_file(tmp_path) is None
+    assert read_key_file(tmp_path) == ()
     made = create_key_file(tmp_path / "data")
     file = tmp_path / "data" / "master.key"
     assert file.stat().st_mode & 0o777 == 0o600
-    assert read_key_file(tmp_path / "data") == made
+    assert read_key_file(tmp_path / "data") == (made,)
     with pytest.raises(FileExistsError):
         create_key_file(tmp_path / "data")
     file.chmod(0o640)

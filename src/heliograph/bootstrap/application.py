@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from heliograph.bootstrap.identity import identify
+from heliograph.bootstrap.keyring import vault_of
 from heliograph.bootstrap.live import Live
 from heliograph.bootstrap.outside import Outside, Ways, reach
 from heliograph.bootstrap.system import SystemClock, SystemRng, calm_collector
@@ -25,9 +26,12 @@ from heliograph.services.holds import Holds
 from heliograph.services.policies import Policies
 from heliograph.services.releases import Identity
 from heliograph.storage.files import DiskFiles
+from heliograph.storage.glance import Glance
 from heliograph.storage.migrations import MigrationError as MigrationError
+from heliograph.storage.postgres.glance import glance_postgres
 from heliograph.storage.postgres.reading import read_postgres
 from heliograph.storage.postgres.store import open_postgres
+from heliograph.storage.sqlite.glance import glance_sqlite
 from heliograph.storage.sqlite.reading import read_sqlite
 from heliograph.storage.sqlite.role import expect_no_writer
 from heliograph.storage.sqlite.store import SqliteStore, open_sqlite
@@ -40,6 +44,8 @@ class Config:
 
     data: Path
     master_key: bytes = field(repr=False)
+    #: Former master keys: what they have sealed opens too.
+    old_keys: tuple[bytes, ...] = field(default=(), repr=False, kw_only=True)
     database: str = field(default="", repr=False)
     release: str = "dev"
     #: Shared credentials: name -> provider and its fields.
@@ -116,7 +122,7 @@ async def build(config: Config, *, observe: Observe = _unobserved, failpoint: Fa
     """Open the store, migrate it, and put everything together. Raises Unavailable, MigrationError or ValueError (master key)."""
     calm_collector()
     clock, rng = SystemClock(), SystemRng()
-    who = _who(config)
+    who = _who(config, await glance(config))
     store = await _open_store(config, clock.now(), make_id("ins", id_value(clock.now(), rng.bits())), who.release)
     return _assemble(config, store, who, clock, rng, observe, failpoint)
 
@@ -126,15 +132,22 @@ async def look(config: Config, *, observe: Observe = _unobserved) -> Application
 
     Raises Unavailable, MigrationError or ValueError (master key).
     """
-    who = _who(config)
+    who = _who(config, await glance(config))
     store: Store = (
         await read_postgres(config.database, release=who.release) if config.database else read_sqlite(config.data / "heliograph.db")
     )
     return _assemble(config, store, who, SystemClock(), SystemRng(), observe, _no_failpoint)
 
 
+async def glance(config: Config) -> Glance:
+    """What can be told of the store before it is opened. Raises Unavailable."""
+    if config.database:
+        return await glance_postgres(config.database)
+    return await asyncio.to_thread(glance_sqlite, config.data / "heliograph.db")
+
+
 class _Who(NamedTuple):
-    """What follows from the configuration alone."""
+    """What follows from the configuration, and from what the store noted of its keys."""
 
     vault: AesVault
     shared: dict[str, SharedCredential]
@@ -143,8 +156,8 @@ class _Who(NamedTuple):
     release: str
 
 
-def _who(config: Config) -> _Who:
-    vault = AesVault(config.master_key)
+def _who(config: Config, seen: Glance) -> _Who:
+    vault = vault_of((config.master_key, *config.old_keys), installation=seen.installation, notes=seen.notes)
     shared = {}
     for name, given in config.shared.items():
         fields = {field: value for field, value in given.items() if field != "provider"}

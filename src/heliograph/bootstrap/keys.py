@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 
 #: The key file in the data folder, and the variable that takes its place.
-FILE, VARIABLE = "master.key", "HELIOGRAPH_MASTER_KEY"
+FILE, VARIABLE, VARIABLE_OLD = "master.key", "HELIOGRAPH_MASTER_KEY", "HELIOGRAPH_MASTER_KEY_OLD"
 SIZE = 32
 
 
@@ -36,19 +36,27 @@ def parse_master_key(text: str, *, source: str) -> bytes:
     return key
 
 
-def read_key_file(data: Path) -> bytes | None:
-    """The key of a data folder, or None where there is none yet. Raises BadKey, also where others may read the file."""
+def parse_old_keys(text: str) -> tuple[bytes, ...]:
+    """Former keys, separated by blanks or commas. Raises BadKey."""
+    return tuple(parse_master_key(each, source=f"each key in {VARIABLE_OLD}") for each in text.replace(",", " ").split())
+
+
+def read_key_file(data: Path) -> tuple[bytes, ...]:
+    """The keys of a data folder, the one that seals first; none where there is none yet.
+
+    One key a line: a new one is put above the old one. Raises BadKey, also where others may read the file.
+    """
     path = data / FILE
     try:
         mode = path.stat().st_mode
         text = path.read_text("ascii", errors="replace")
     except FileNotFoundError:
-        return None
+        return ()
     except OSError as unreadable:
         raise BadKey(f"{path} cannot be read: {unreadable.strerror}.") from unreadable
     if mode & 0o077:
         raise BadKey(f"{path} may be read by other users. Take that away: chmod 600 {path}")
-    return parse_master_key(text, source=str(path))
+    return tuple(parse_master_key(line, source=str(path)) for line in text.splitlines() or [""])
 
 
 def create_key_file(data: Path) -> bytes:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from heliograph.bootstrap import releasing
+from heliograph.bootstrap import rekeying, releasing
 from heliograph.bootstrap.application import Application
 from heliograph.domain.decide import Refusal
 from heliograph.domain.delivery import State
@@ -156,6 +156,7 @@ OPERATIONS: dict[type[msgspec.Struct], _Operation] = {
     RevokeToken: _revoke_token,
     releasing.ForceRelease: releasing.force,
     releasing.RollBack: releasing.roll_back,
+    rekeying.RotateKeys: rekeying.rotate,
 }
 BY_NAME: Mapping[str, type[msgspec.Struct]] = {kind.__name__: kind for kind in OPERATIONS}
 

@@ -26,6 +26,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data: Annotated[str, Meta(description="a folder")] = ""
     database_url: Annotated[str, Meta(pattern="^postgres(ql)?://", description="an address postgresql://user@host/name")] = ""
     master_key: Annotated[str, Meta(description="32 bytes in base64 or hexadecimal")] = ""
+    #: Former keys, separated by blanks or commas, until `heliograph keys rotate` has sealed everything anew.
+    master_key_old: Annotated[str, Meta(description="former master keys, separated by commas")] = ""
     host: Annotated[str, Meta(description="an address to listen on")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="a whole number from 0 to 65535")] = 8420
     public_url: Annotated[str, Meta(pattern="^https?://[^/]+", description="an address http(s)://…")] = ""

@@ -68,21 +68,27 @@ def release_of(settings: Settings) -> str:
     return settings.release or version("heliograph")
 
 
-def config_of(settings: Settings, *, create_key: bool = False) -> Config:
-    """What the application is built from. With `create_key`, a folder without store and key gets a new key. Raises BadKey or Fault."""
-    data = settings.folder
+def keys_of(settings: Settings, *, create_key: bool = False) -> tuple[bytes, ...]:
+    """The master keys, the one that seals first. With `create_key`, a folder without store and key gets one. Raises BadKey or Fault."""
+    data, old = settings.folder, keys.parse_old_keys(settings.master_key_old)
     if settings.master_key:
-        key = keys.parse_master_key(settings.master_key, source=keys.VARIABLE)
-    else:
-        found = keys.read_key_file(data)
-        if found is None and create_key and not (data / "heliograph.db").exists():
-            found = keys.create_key_file(data)
-            err.print(f"Made a master key in [bold]{data / keys.FILE}[/]. Keep a copy elsewhere: without it no stored secret opens again.")
-        if found is None:
-            raise Fault(f"There is no master key: neither {keys.VARIABLE} nor {data / keys.FILE}.", "Is this the right folder? See --data.")
-        key = found
+        return (keys.parse_master_key(settings.master_key, source=keys.VARIABLE), *old)
+    found = keys.read_key_file(data)
+    if not found and create_key and not (data / "heliograph.db").exists():
+        found = (keys.create_key_file(data),)
+        err.print(f"Made a master key in [bold]{data / keys.FILE}[/]. Keep a copy elsewhere: without it no stored secret opens again.")
+    if not found:
+        raise Fault(f"There is no master key: neither {keys.VARIABLE} nor {data / keys.FILE}.", "Is this the right folder? See --data.")
+    return (*found, *old)
+
+
+def config_of(settings: Settings, *, create_key: bool = False) -> Config:
+    """What the application is built from. With `create_key`, see keys_of. Raises BadKey or Fault."""
+    data = settings.folder
+    key, *old = keys_of(settings, create_key=create_key)
     return Config(
-        data=data, master_key=key, database=settings.database_url, release=release_of(settings), allow_networks=settings.networks,
+        data=data, master_key=key, old_keys=tuple(old), database=settings.database_url, release=release_of(settings),
+        allow_networks=settings.networks,
         connections=settings.connections, metrics_token=settings.metrics_token, metrics_open=settings.metrics == "open",
         shared=settings.credential, code=settings.release or identity.code(), variables=identity.variables(settings),
         installation=settings.installation or identity.belongs_to(data), ways=outside.ways(settings),

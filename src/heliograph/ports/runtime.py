@@ -1,6 +1,6 @@
 """The world outside the rules: time, chance, files, secrets, failpoints and what is observed."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Protocol
 
 
@@ -46,6 +46,25 @@ class SealBroken(Exception):
 
 class Vault(Protocol):
     """Seals an account's secrets before they reach the store."""
+
+    @property
+    def key_id(self) -> str:
+        """The name of the master key that seals."""
+        ...
+
+    @property
+    def key_ids(self) -> Collection[str]:
+        """The names of all master keys that are held: each opens what it has sealed."""
+        ...
+
+    @property
+    def prints(self) -> bytes:
+        """The key of the fingerprints; secret."""
+        ...
+
+    def sealed_by(self, sealed: str) -> str:
+        """The name of the master key that has sealed it."""
+        ...
 
     def seal(self, secrets: Mapping[str, str], *, place: str) -> str:
         """Ciphertext that opens only at the same `place` (account, table and row)."""

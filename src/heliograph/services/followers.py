@@ -238,6 +238,11 @@ def _link(url: str, follower: Follower, token: str, act: str) -> str:
     return f"{url}/status/followers/{follower.id}/{act}?token={token}"
 
 
+def sealed_at(account: str, id: str) -> str:
+    """What the token of the document `id` is bound to; the installation's, so that `account` is ""."""
+    return _place(id)
+
+
 def _place(id: str) -> str:
     return f"follower/{id}"
 

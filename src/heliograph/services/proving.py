@@ -11,28 +11,21 @@ from heliograph.domain.outcomes import CheckResult, Invalid, Valid
 from heliograph.ports import rows
 from heliograph.ports.runtime import SealBroken
 from heliograph.ports.store import Changes
+from heliograph.services import rotation
 from heliograph.services.channels import Connected, SharedCredential
 from heliograph.services.context import Context
 from heliograph.services.probe import check
+from heliograph.services.verified import FIELD, VERIFIED, Verified, each_secret
 
 #: Accounts' own credentials that are tried, per provider.
 SAMPLE = 5
 KIND, KEY_CHECK = "installation", "key"
-#: Which webhook secret of a shared credential a call last carried.
-VERIFIED = "verified"
 
 
 class KeyCheck(msgspec.Struct):
     """What the right master key makes of the installation's id."""
 
     fingerprint: str
-
-
-class Verified(msgspec.Struct):
-    """A webhook call was verified: with which secret (keyed fingerprint), and when."""
-
-    fingerprint: str
-    at: int
 
 
 class Expected(NamedTuple):
@@ -43,7 +36,7 @@ class Expected(NamedTuple):
 
 async def prove(context: Context, expected: Expected) -> list[Proof]:
     """Everything at once; no customer's message is spent. It writes nothing."""
-    local = [await _store(context, expected), await _master_key(context)]
+    local = await prove_local(context, expected)
     if any(proof.outcome is Outcome.INVALID for proof in local):
         # A wrong key makes every other proof fail, and would name the wrong variable.
         return local
@@ -53,6 +46,11 @@ async def prove(context: Context, expected: Expected) -> list[Proof]:
         *(_own(context, connected) for connected in await _sample(context)),
     )
     return local + [proof for proof in found if proof is not None]
+
+
+async def prove_local(context: Context, expected: Expected) -> list[Proof]:
+    """What needs nobody outside."""
+    return [await _store(context, expected), await _master_key(context)]
 
 
 async def note_key(context: Context) -> None:
@@ -65,7 +63,7 @@ async def note_key(context: Context) -> None:
 
 def webhook_secrets(context: Context, shared: SharedCredential) -> list[str]:
     """Keyed fingerprints of the secrets with which a shared credential verifies calls: two while one replaces the other."""
-    return [context.channels.vault.fingerprint({"webhook_secret": each}) for each in shared.fields.get("webhook_secret", "").split()]
+    return [context.channels.vault.fingerprint({FIELD: each}) for each in each_secret(shared.fields)]
 
 
 async def _store(context: Context, expected: Expected) -> Proof:
@@ -86,6 +84,7 @@ async def _master_key(context: Context) -> Proof:
     else:
         opened = [_opens(context, c) for account in await context.store.accounts() for c in await _credentials(context, account.id)]
         right = not opened or any(opened)
+    right = right and not await rotation.missing(context)
     return Proof(Scope.LOCAL, "master_key", Outcome.VALID if right else Outcome.INVALID, "" if right else "sealed")
 
 

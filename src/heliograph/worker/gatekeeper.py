@@ -58,6 +58,8 @@ class Gatekeeper:
         self._beaten_at = self._proved_at = self._shared_at = 0
         #: First attempts of this process in a row that were accepted, and those that failed for a fault that may be the release's.
         self._succeeded = self._failed = 0
+        #: Whether the gate has said something about what this process proved.
+        self.judged = False
         #: First attempts of this process that were accepted.
         self.accepted = 0
         #: The row as it was last seen; None until the store has answered.
@@ -70,7 +72,8 @@ class Gatekeeper:
         return self.row is not None and self.row.stage in gate.SENDING
 
     def start(self) -> None:
-        """Begin, on the running event loop."""
+        """Begin on the running event loop, also after a stop."""
+        self._beaten_at = 0
         self._task = asyncio.create_task(self._run(), name="gatekeeper")
 
     async def stop(self) -> None:
@@ -149,7 +152,7 @@ class Gatekeeper:
             known, pause = False, 0.0
         if (known and witness is not None) or now - self._proved_at < pause * SECOND:
             return
-        proofs = [] if known else await proving.prove(context, self._expected)
+        proofs = await (proving.prove_local if known else proving.prove)(context, self._expected)
         await releases.keep_proofs(context, self.identity.id, proofs)
         self._proved_at = context.clock.now()
         others = None
@@ -164,6 +167,7 @@ class Gatekeeper:
             self._shared_at = context.clock.now()
             return
         self._see(await releases.conclude(context, self.identity.id, verdict))
+        self.judged = True
         if self.may_send:
             await proving.note_key(context)
 
