@@ -16,6 +16,8 @@ from heliograph.bootstrap.metrics import Metrics
 from heliograph.ports.store import Unavailable
 from heliograph.services import configure, postmortems, remarks, tokens
 from heliograph.web.app import create_app
+from heliograph.web.operator.postmortem import story_routes
+from heliograph.web.problems import Refused
 from heliograph.web.status.live import Live
 from heliograph.web.status.pages import status_routes
 from heliograph.web.status.publishing import Publishing, place
@@ -52,12 +54,21 @@ class Site:
         return {"cookie": f"heliograph_token={self.token}", "origin": self.url}
 
 
+def guard(request: Any) -> tuple[str, str]:
+    """Operators are who say so: how they prove it is tested elsewhere."""
+    if request.headers.get("x-operator") != "yes":
+        raise Refused(403, "Only operators.")
+    return "operator", "Olga"
+
+
 @contextlib.asynccontextmanager
 async def site(folder: Path, *, database: str = "") -> AsyncIterator[Site]:
     async with square(folder, database=database) as here:
         application = here.town.application
         live = Live(here.town.context, here.outlets)
-        app = create_app(application, vitals=Vitals(Metrics(here.town.clock.now)), extra=[*routes, *status_routes(live)])
+        app = create_app(
+            application, vitals=Vitals(Metrics(here.town.clock.now)), extra=[*routes, *status_routes(live), *story_routes(live, guard)]
+        )
         home = here.town.homes[0]
         text = tokens.new_text(here.town.context.rng)
         await configure.issue_token(here.town.context, home.account, "t", scopes="write", agent=home.agents[0], secret=text, actor="o")

@@ -11,7 +11,7 @@ from heliograph.projections.wording import public
 from heliograph.projections.wording.catalogs import translate
 from heliograph.projections.wording.pieces import Message, Piece, fill, flat, one
 from heliograph.projections.wording.prose import Prose
-from heliograph.projections.wording.values import MOMENT, date, number, span
+from heliograph.projections.wording.values import MOMENT, PHASES, SEVERITIES, cause, date, number, span
 
 MOMENTS: dict[str, Message] = {
     "onset": one("Began"),
@@ -61,6 +61,31 @@ SUBJECTS: dict[str, Message] = {
     "credential": one("Credential versions on hold"),
     "release": one("Releases stopped"),
 }
+#: What an event on the timeline says to everybody; of one that is not here, its own sentence is told.
+LINES: dict[str, Message] = {
+    "incident_opened": one("Incident {number} opened."),
+    "cause_found": one("Cause found: {cause}."),
+    "phase_changed": one("New phase: {phase}."),
+    "severity_changed": one("New severity: {severity}."),
+    "incident_announced": one("Told in public."),
+    "notice_told": one("Affected agents told in the product: {agents}."),
+    "incident_mitigated": one("Sending works again; what waited goes out."),
+    "incident_relapsed": one("The trouble is back."),
+    "incident_resolved": one("Resolved."),
+    "hold_started": one("Sending on hold: {cause}."),
+    "hold_prolonged": one("Sending stays on hold: {cause}."),
+    "trial_started": one("A probe passes; one conversation is tried first."),
+    "trial_passed": one("The one that was tried was accepted."),
+    "hold_ended": one("The hold has ended."),
+    "release_registered": one("The release was started for the first time."),
+    "release_admitted": one("The release was admitted: it may send."),
+    "release_forced": one("Somebody let the release send although it had not proved itself."),
+    "release_refused": one("The release was refused; it has sent nothing."),
+    "release_undecided": one("It could not be told yet whether the release was in order; it sent nothing."),
+    "share_given": one("The release may send on a share of the conversations."),
+    "release_fenced": one("The release was stopped; another one sends in its place."),
+    "release_retired": one("Another release took over."),
+}
 FACTS = one("Facts, from the ledger")
 TIMELINE = one("Timeline")
 ATTEMPTS = one("Attempts spent on affected replies while it lasted")
@@ -89,12 +114,18 @@ def exact(language: str, at: int) -> str:
 
 
 def line_text(language: str, line: Line) -> str:
-    """What an event on the timeline says, in the reader's language where its sentence is translated."""
-    sentence = translate(language, EVENTS[line.kind].sentence) if line.kind in EVENTS else line.kind
+    """What an event on the timeline says, in the reader's language."""
+    message = LINES.get(line.kind) or one(EVENTS[line.kind].sentence if line.kind in EVENTS else line.kind)
+    written = {name: Piece(number(language, value) if isinstance(value, int) else value) for name, value in line.values.items()}
+    written["cause"] = cause(language, str(line.values.get("reason", "")))
+    for name, known in (("phase", PHASES), ("severity", SEVERITIES)):
+        value = str(line.values.get(name, ""))
+        if value in known:
+            written[name] = Piece(word(language, known[value]))
     try:
-        return sentence.format_map(line.values)
-    except (KeyError, ValueError):
-        return sentence
+        return flat(fill(language, message, written, {}))
+    except KeyError:
+        return word(language, message)
 
 
 def markdown(story: Postmortem, remedies: Iterable[Remedy], language: str) -> str:
