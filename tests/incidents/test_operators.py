@@ -169,6 +169,7 @@ async def test_only_the_asked_ones_that_were_meant_are_decided(tmp_path: Path) -
 
 async def test_the_drain_tells_its_rate_and_its_end(tmp_path: Path) -> None:
     async with town(tmp_path, accounts=1, lanes=1) as made:
+        made.rounds = 1
         made.homes[0].key.revoked = True
         for _ in range(60):
             await made.say(made.homes[0])

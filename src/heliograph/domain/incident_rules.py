@@ -55,6 +55,8 @@ class Trouble(NamedTuple):
     #: A probe or a proof agrees: no need to wait whether it passes.
     confirmed: bool
     detected_at: int
+    #: Since when it is more than a passing state: see `due`.
+    lasting_since: int
     #: Channels that are hit, as (account, channel).
     channels: frozenset[tuple[str, str]]
     #: The release at fault and its setting, where that is known.
@@ -122,21 +124,24 @@ def _wide(members: Sequence[Trouble], accounts: int, together: int) -> bool:
 
 def due(trouble: Trouble, *, now: int, patience: Patience) -> bool:
     """Whether it is more than a short drop."""
-    return trouble.confirmed or now - trouble.subject.since >= patience.dwell
+    return trouble.confirmed or now - trouble.lasting_since >= patience.dwell
 
 
 def home(cause: Cause, troubles: Sequence[Trouble], incidents: Iterable[Incident]) -> Incident | None:
-    """The incident that the troubles of a cause belong to, if there is one; one that has them as its subjects comes first."""
+    """The incident that the troubles of a cause belong to, if there is one.
+
+    One that has them as its subjects comes first, and the installation's before an account's: what is left of an outage belongs to it.
+    """
+    live = sorted((one for one in incidents if one.account in ("", cause.account)), key=lambda one: (one.account, one.number))
     wanted = {trouble.subject[:4] for trouble in troubles}
-    live = list(incidents)
     for incident in live:
-        if incident.account == cause.account and not incident.merged_into and wanted & {s[:4] for s in incident.subjects if not s.until}:
+        if not incident.merged_into and wanted & {subject[:4] for subject in incident.subjects if not subject.until}:
             return incident
     return next((incident for incident in live if not incident.over and _fits(incident, cause, troubles)), None)
 
 
 def _fits(incident: Incident, cause: Cause, troubles: Sequence[Trouble]) -> bool:
-    if incident.account != cause.account:
+    if incident.account != cause.account and (incident.account or cause.family is not Family.UPSTREAM):
         return False
     if incident.release and any(trouble.release == incident.release for trouble in troubles):
         return True

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from heliograph.domain import events as ev
 from heliograph.domain.delivery import TAKEN, Delivery, Question, State
-from heliograph.domain.incident import Subject
 from heliograph.ports.rows import EventRead
 
 FOREVER = 2**62
@@ -27,6 +26,11 @@ LEFT = frozenset({
     ev.QuestionRaised.kind, ev.MarkedSent.kind, ev.ReplyCancelled.kind, ev.ReceiptReceived.kind, ev.ReceiptFailed.kind,
 })  # fmt: skip
 
+#: Kinds after which a delivery stands in nobody's way.
+SETTLED = frozenset({
+    ev.AttemptAccepted.kind, ev.AttemptRefused.kind, ev.SendFound.kind, ev.MarkedSent.kind, ev.ReplyCancelled.kind, ev.ReceiptFailed.kind,
+})  # fmt: skip
+
 BECAME = {
     State.QUEUED: "waiting",
     State.SENDING: "waiting",
@@ -40,9 +44,8 @@ BECAME = {
 }
 
 
-def hold_spans(events: Iterable[EventRead], subject: Subject) -> list[Span]:
-    """When the subject was on hold, or in trial, while it belonged to the incident. `events` are its own, oldest first."""
-    until = subject.until or FOREVER
+def hold_spans(events: Iterable[EventRead], within: Span) -> list[Span]:
+    """When something was on hold, or in trial, inside a stretch of time. `events` are its own, oldest first."""
     spans: list[Span] = []
     start = -1
     for event in events:
@@ -53,7 +56,7 @@ def hold_spans(events: Iterable[EventRead], subject: Subject) -> list[Span]:
             start = -1
     if start >= 0:
         spans.append(Span(start, FOREVER))
-    clipped = (Span(max(span.start, subject.since), min(span.end, until)) for span in spans)
+    clipped = (Span(max(span.start, within.start), min(span.end, within.end)) for span in spans)
     return [span for span in clipped if span.start < span.end]
 
 

@@ -10,6 +10,7 @@ from heliograph.domain.incident import Incident, Phase, Severity, Subject, blank
 from heliograph.domain.incident_rules import (
     FAMILY,
     Cause,
+    Family,
     Patience,
     Trouble,
     advance,
@@ -34,7 +35,6 @@ INDEX = "incident_index"
 USUAL = Patience()
 #: Failing attempts before a hold belong to its onset while no more than GAP lies between them, back to LOOKBACK. Microseconds.
 GAP, LOOKBACK = 30 * SECOND, 600 * SECOND
-WAITING = ("queued", "sending", "unknown")
 
 
 class Index(msgspec.Struct):
@@ -158,7 +158,7 @@ async def _round(context: Context, patience: Patience) -> None:
         return
     grouped = group(_unhandled(world, book), accounts=world.accounts, together=patience.together)
     for cause, members in grouped.items():
-        await _place(context, book, cause, members, patience)
+        await _place(context, book, cause, members, world.channels, patience)
     await _absorb(context, book, grouped)
     for one, into in to_merge(list(book.incidents.values())):
         await _merge(context, book, one, into, "system")
@@ -170,11 +170,15 @@ def _unhandled(world: facts.World, book: Book) -> list[Trouble]:
     return [trouble for trouble in world.troubles if trouble.subject.kind != "release" or trouble.subject.id not in book.index.releases]
 
 
-async def _place(context: Context, book: Book, cause: Cause, members: Sequence[Trouble], patience: Patience) -> None:
+async def _place(
+    context: Context, book: Book, cause: Cause, members: Sequence[Trouble], channels: Sequence[rows.Channel], patience: Patience
+) -> None:
     """Give the troubles of one cause to their incident, or open one."""
     now = context.clock.now()
     incident = home(cause, members, book.incidents.values())
-    ready = [trouble for trouble in members if due(trouble, now=now, patience=patience)]
+    # What goes on already takes in everything at once; what is new, or over, must be more than a short drop.
+    goes_on = incident is not None and not incident.mitigated_at and not incident.over
+    ready = [trouble for trouble in members if goes_on or due(trouble, now=now, patience=patience)]
     if not ready or (incident is None and not any(trouble.confirmed or not trouble.subject.until for trouble in ready)):
         return
     if incident is None:
@@ -188,7 +192,7 @@ async def _place(context: Context, book: Book, cause: Cause, members: Sequence[T
         id = context.new_id("inc")
         book.index.number += 1
         book.index.live.append((cause.account, id))
-        first = opened(book.index.number, cause, measured, onset_at=await _onset(context.store, measured))
+        first = opened(book.index.number, cause, measured, onset_at=await _onset(context.store, cause, measured, channels))
         book.add(changes, id, [*first, *joined(blank(id), measured)])
         book.add_index(changes)
     else:
@@ -203,7 +207,7 @@ async def _place(context: Context, book: Book, cause: Cause, members: Sequence[T
 
 async def _measured(store: Store, members: Iterable[Trouble]) -> list[Trouble]:
     """With what waited longest on each as it began: what was written before that and not sent yet is affected, too."""
-    waiting = [row for row in await store.waiting() if row.state in WAITING]
+    waiting = [row for row in await store.waiting() if row.state in facts.WAITING]
     found = []
     for trouble in members:
         oldest = min((row.oldest_at for row in waiting if (row.account, row.channel) in trouble.channels), default=0)
@@ -211,17 +215,20 @@ async def _measured(store: Store, members: Iterable[Trouble]) -> list[Trouble]:
     return found
 
 
-async def _onset(store: Store, members: Iterable[Trouble]) -> int:
-    """When the first attempt failed: those that led to the hold belong to it."""
-    onset = 0
-    for trouble in members:
-        since = trouble.subject.since
-        for account, channel in trouble.channels:
-            events = await store.troubles(account, channel, since=trouble.subject.since - LOOKBACK, until=trouble.subject.since)
-            for event in reversed(events):
-                if FAMILY.get(event.reason) is trouble.family and since - event.recorded_at <= GAP:
-                    since = min(since, event.recorded_at)
-        onset = min(onset or since, since)
+async def _onset(store: Store, cause: Cause, members: Sequence[Trouble], channels: Iterable[rows.Channel]) -> int:
+    """When the first attempt failed: those that led to the hold belong to it, with a provider's outage on whichever of its channels."""
+    onset = min(trouble.subject.since for trouble in members)
+    places = {place for trouble in members for place in trouble.channels}
+    if not cause.account and cause.provider and cause.family is Family.UPSTREAM:
+        places |= {(channel.account, channel.id) for channel in channels if channel.provider == cause.provider}
+    times = []
+    for account, channel in places:
+        events = await store.troubles(account, channel, since=onset - LOOKBACK, until=onset)
+        times += [event.recorded_at for event in events if FAMILY.get(event.reason) is cause.family]
+    for at in sorted(times, reverse=True):
+        if onset - at > GAP:
+            break
+        onset = at
     return onset
 
 
@@ -286,6 +293,6 @@ async def is_waiting(store: Store, incident: Incident) -> bool:
     mine = {(c.account, c.id) for subject in incident.subjects for c in await facts.users_of(store, channels, subject)}
     for account in sorted({account for account, _ in mine}):
         for row in await store.waiting_of(account):
-            if (account, row.channel) in mine and row.state in WAITING and row.oldest_at <= incident.mitigated_at:
+            if (account, row.channel) in mine and row.state in facts.WAITING and row.oldest_at <= incident.mitigated_at:
                 return True
     return False

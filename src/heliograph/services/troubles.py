@@ -24,6 +24,9 @@ PAGE = 500
 #: Alarms that say something which holds do not, and the kind of subject that each is about.
 ALARMS = {"fleet": "installation", "release": "release", "channel": "channel", "credential": "credential", "waiting": "idle"}
 REASONS = frozenset(Reason)
+#: An alarm older than this, microseconds, goes on while there are so many failures in that time.
+FRESH, ENOUGH = 60 * SECOND, 3
+WAITING = ("queued", "sending", "unknown")
 
 
 class World(NamedTuple):
@@ -49,36 +52,68 @@ async def look(store: Store, *, now: int) -> World:
     known = {kept.row.id: kept for kept in await releases.releases(store)}
     running = await releases.running(store, now) if known else {}
     sending = frozenset(id for id, kept in known.items() if kept.row.stage in SENDING and id in running)
-    holds = await store.due_probes(FOREVER)
+    holds = await store.unwell()
     alarms = [alarm for alarm in await detection.alarms(store) if alarm.detector in ALARMS]
     fenced = [kept for kept in known.values() if kept.row.stage == Stage.FENCED and kept.row.ended_at > now - RECENT]
     stuck = [id for id in running if id in known and known[id].row.stage not in SENDING] if not sending else []
     if not (holds or alarms or fenced or stuck):
         return World([], [], frozenset(), known, sending)
     channels = [channel for channel in await store.all_channels() if channel.enabled]
+    waits = await _waits(store) if any(health.condition is Condition.TRIAL for health in holds) else {}
     troubles = []
     for health in holds:
         if health.account or not departed_at(health.subject, known):
-            troubles += await _on_hold(store, health, channels)
+            troubles += await _on_hold(store, health, channels, waits)
     for alarm in alarms:
-        troubles += await _alarmed(store, alarm, channels)
+        troubles += await _alarmed(store, alarm, channels, now=now)
     unwell = frozenset((t.subject.account, t.subject.kind, t.subject.id) for t in troubles)
     troubles += [_fenced(kept, channels) for kept in fenced]
     troubles += [_stuck(known[id], min(p.started_at for p in running[id]), channels) for id in sorted(stuck)[:1]]
     return World(troubles, channels, unwell, known, sending)
 
 
-async def _on_hold(store: Store, health: Health, channels: list[rows.Channel]) -> list[Trouble]:
+async def _waits(store: Store) -> dict[tuple[str, str], int]:
+    """When the oldest that waits on each channel was written."""
+    found: dict[tuple[str, str], int] = {}
+    for row in await store.waiting():
+        if row.state in WAITING:
+            place = (row.account, row.channel)
+            found[place] = min(found.get(place, row.oldest_at), row.oldest_at)
+    return found
+
+
+async def _on_hold(store: Store, health: Health, channels: list[rows.Channel], waits: Mapping[tuple[str, str], int]) -> list[Trouble]:
     subject = Subject(health.kind, health.account, health.subject, health.held_since, 0)
     users = await users_of(store, channels, subject)
-    confirmed = health.operation == CHECK and family(health.reason) is Family.CREDENTIAL
-    return [_trouble(subject, health.reason, users, detected_at=health.held_since, confirmed=confirmed)] if users else []
+    lasting = health.held_since
+    if health.condition is Condition.TRIAL:
+        # The probe passes. Where nothing waits, nothing can be tried, and nobody misses anything.
+        waiting = [waits[place] for user in users if (place := (user.account, user.id)) in waits]
+        if not waiting:
+            return []
+        lasting = max(lasting, min(waiting))
+    if not users:
+        return []
+    confirmed = health.operation == CHECK and health.condition is Condition.HELD and family(health.reason) is Family.CREDENTIAL
+    return [_trouble(subject, health.reason, users, detected_at=health.held_since, confirmed=confirmed)._replace(lasting_since=lasting)]
 
 
-async def _alarmed(store: Store, alarm: Alarm, channels: list[rows.Channel]) -> list[Trouble]:
+async def _alarmed(store: Store, alarm: Alarm, channels: list[rows.Channel], *, now: int) -> list[Trouble]:
     subject = Subject(ALARMS[alarm.detector], alarm.account, alarm.id or alarm.kind, alarm.onset_at, 0)
     users = await users_of(store, channels, subject)
-    return [_trouble(subject, alarm.reason, users, detected_at=alarm.raised_at, confirmed=True)] if users else []
+    if not users or not (alarm.detector == "waiting" or await _goes_on(store, alarm, users, now=now)):
+        return []
+    return [_trouble(subject, alarm.reason, users, detected_at=alarm.raised_at, confirmed=True)]
+
+
+async def _goes_on(store: Store, alarm: Alarm, users: Iterable[rows.Channel], *, now: int) -> bool:
+    """Whether what raised an alarm still happens. The sum of a detector falls with successes only, and at night there are none."""
+    failures = 0
+    for channel in users if now - alarm.raised_at > FRESH else ():
+        failures += len(await store.troubles(channel.account, channel.id, since=now - FRESH, until=now))
+        if failures >= ENOUGH:
+            return True
+    return now - alarm.raised_at <= FRESH
 
 
 def _trouble(subject: Subject, reason: str, users: Iterable[rows.Channel], *, detected_at: int, confirmed: bool) -> Trouble:
@@ -90,6 +125,7 @@ def _trouble(subject: Subject, reason: str, users: Iterable[rows.Channel], *, de
         providers.pop() if len(providers) == 1 else "",
         confirmed,
         detected_at,
+        subject.since,
         frozenset((channel.account, channel.id) for channel in channels),
     )
 
@@ -135,15 +171,9 @@ async def ended_at(store: Store, subject: Subject, world: World, *, now: int) ->
     if known:
         again = health is not None and health.held_since > subject.since
         return await _last_end(store, subject) if again else 0
-    if health is None or health.condition is Condition.WELL:
-        at = health.trial_at - PROBATION if health is not None else 0
-        return at if at >= subject.since else now
-    gone = 0 if subject.account else departed_at(subject.id, world.releases)
-    return gone or (0 if await users_of(store, await _enabled(store), subject) else now)
-
-
-async def _enabled(store: Store) -> list[rows.Channel]:
-    return [channel for channel in await store.all_channels() if channel.enabled]
+    if health is not None and health.condition is Condition.WELL and health.trial_at - PROBATION >= subject.since:
+        return health.trial_at - PROBATION
+    return (0 if subject.account else departed_at(subject.id, world.releases)) or now
 
 
 def departed_at(version: str, known: Mapping[str, Kept]) -> int:

@@ -156,7 +156,7 @@ FROM event WHERE account = :account AND stream = :stream AND stream_id = :stream
 SELECT seq, account, stream, stream_id, subject, position, kind, version, recorded_at, occurred_at, actor, channel,
        credential, release, attempt, reason, data
 FROM event WHERE account = :account AND channel = :channel
-AND kind IN ('attempt_refused', 'attempt_deferred', 'attempt_unknown', 'receipt_returned') AND reason <> ''
+AND kind IN ('attempt_refused', 'attempt_deferred', 'attempt_unknown', 'receipt_returned', 'hold_started') AND reason <> ''
 AND recorded_at >= :since AND recorded_at <= :until ORDER BY seq
 
 -- name: account_events
