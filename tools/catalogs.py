@@ -10,7 +10,11 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import write_po
 from jinja2.ext import babel_extract
 
+from heliograph.domain import events
+from heliograph.domain.outcomes import ReceiptLevel
 from heliograph.domain.reasons import REASONS
+from heliograph.projections import postmortem_words, timeline
+from heliograph.projections.public import letters
 from heliograph.projections.wording import guide, notice, operators, prose, public, values
 from heliograph.projections.wording.catalogs import read_catalog
 from heliograph.projections.wording.languages import LANGUAGES, Language
@@ -19,7 +23,7 @@ from heliograph.projections.wording.pieces import Message
 SOURCE = Path(__file__).resolve().parent.parent / "src" / "heliograph"
 FOLDER = SOURCE / "projections" / "wording" / "locale"
 #: Modules of ours whose messages are all told; others say theirs by `t(…)` in a template or `say(…)` in code.
-SPEAKING = (values, notice, public, operators)
+SPEAKING = (values, notice, public, operators, timeline, letters, postmortem_words)
 #: Called with a sentence as its last argument that is text.
 SAYING = ("t", "say", "mark", "count")
 #: CLDR's forms, as gettext writes them: Spanish and Portuguese have one of their own for whole millions.
@@ -41,7 +45,7 @@ class Wanted(NamedTuple):
 def wanted() -> list[Wanted]:
     """Every sentence once, in the order of the code."""
     found: dict[tuple[str, str], Wanted] = {}
-    for each in (*_told(), *_reasons(), *_said()):
+    for each in (*_told(), *_reasons(), *_happened(), *_said()):
         if each.text:
             found.setdefault((each.text, each.many), each)
     return list(found.values())
@@ -49,7 +53,7 @@ def wanted() -> list[Wanted]:
 
 def _told() -> Iterator[Wanted]:
     for module in SPEAKING:
-        where = f"projections/wording/{module.__name__.rpartition('.')[2]}.py"
+        where = f"{module.__name__.removeprefix('heliograph.').replace('.', '/')}.py"
         for message in _messages(vars(module)):
             yield Wanted(message.one, message.many, where)
     where = "projections/wording/guide.py"
@@ -57,6 +61,9 @@ def _told() -> Iterator[Wanted]:
     for section in guide.SECTIONS:
         for text in (section.heading, *section.paragraphs):
             yield Wanted(text, "", where)
+    for text in (*(level.value for level in ReceiptLevel), "contact", "business"):
+        # What an event's sentence fills in from a field that is a word.
+        yield Wanted(text, "", "domain/events.py")
     for text in prose.NOT_TRANSLATED.values():
         yield Wanted(text, "", "projections/wording/prose.py")
 
@@ -74,6 +81,13 @@ def _reasons() -> Iterator[Wanted]:
     for row in REASONS.values():
         yield Wanted(row.sentence, "", "domain/reasons.py")
         yield Wanted(row.remedy, "", "domain/reasons.py")
+
+
+def _happened() -> Iterator[Wanted]:
+    """What the Events tab of a ticket says."""
+    for cls in events.EVENTS.values():
+        if cls.__module__ == events.__name__:
+            yield Wanted(cls.sentence, "", "domain/events.py")
 
 
 def _said() -> Iterator[Wanted]:

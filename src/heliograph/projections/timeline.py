@@ -9,6 +9,8 @@ import msgspec
 from heliograph.domain import events as ev
 from heliograph.domain.reasons import REASONS, ReasonRow
 from heliograph.ports.rows import EventRead
+from heliograph.projections.wording.catalogs import translate
+from heliograph.projections.wording.pieces import one
 
 #: What ends a reply's waiting, and what makes it wait again.
 SETTLED = frozenset({
@@ -18,7 +20,11 @@ SETTLED = frozenset({
 WAITS = frozenset({ev.ReplyQueued.kind, ev.Resent.kind, ev.ReceiptReturned.kind})
 FOREVER = 2**63 - 1
 #: What is said of a reply whose part is named beside it, or that has only one.
-SAVED = "Reply saved, waiting to be sent."
+SAVED = one("Reply saved, waiting to be sent.")
+NEWER = one("An event of a newer version: {kind}.")
+ERASED = one("Its text was erased.")
+#: Fields that are words of ours and not names or numbers.
+WORDS = ("level", "author")
 #: What is known of a reason, by its name in a column; an unknown name is a newer version's.
 REASON_ROWS: Mapping[str, ReasonRow] = {reason.value: row for reason, row in REASONS.items()}
 
@@ -85,18 +91,24 @@ class Span(NamedTuple):
 
 
 def timeline(
-    ticket: Sequence[EventRead], health: Iterable[Sequence[EventRead]], *, names: Mapping[str, str], erased: frozenset[str] = frozenset()
+    ticket: Sequence[EventRead],
+    health: Iterable[Sequence[EventRead]],
+    *,
+    names: Mapping[str, str],
+    erased: frozenset[str] = frozenset(),
+    language: str = "en",
 ) -> list[Entry]:
     """All entries, oldest first. `health` holds the streams of the channel and of its credential, each by itself, complete since the
     ticket's first event; of those, only holds during which a reply of this ticket waited are told.
 
-    `names` says what to call a delivery or comment by its id; those in `erased` have lost their text.
+    `names` says what to call a delivery or comment by its id; those in `erased` have lost their text. Sentences are in `language`, reasons
+    and remedies in English, by which they are translated.
     """
     waiting = spans_waiting(ticket)
     chosen = list(ticket)
     for stream in health:
         chosen += _meanwhile(stream, waiting)
-    return [_entry(read, names, erased) for read in sorted(chosen, key=lambda read: read.seq)]
+    return [_entry(read, names, erased, language) for read in sorted(chosen, key=lambda read: read.seq)]
 
 
 def spans_waiting(ticket: Iterable[EventRead]) -> list[Span]:
@@ -132,16 +144,18 @@ def _overlaps(hold: Sequence[EventRead], end: int, waiting: Sequence[Span]) -> b
     return any(span.start <= end and start <= span.end for span in waiting)
 
 
-def _entry(read: EventRead, names: Mapping[str, str], erased: frozenset[str]) -> Entry:
+def _entry(read: EventRead, names: Mapping[str, str], erased: frozenset[str], language: str) -> Entry:
     cls = ev.EVENTS.get(read.kind)
     if cls is None:
-        return _make(read, f"An event of a newer version: {read.kind}.", "", "")
+        return _make(read, translate(language, NEWER.one).format(kind=read.kind), "", "")
     event = msgspec.json.decode(read.data, type=cls)
     fields: dict[str, object] = msgspec.to_builtins(event)
     about = names.get(read.subject, "") or names.get(str(fields.get("comment", "")), "")
-    sentence = SAVED if isinstance(event, ev.ReplyQueued) and (about or event.parts == 1) else cls.sentence.format(**fields)
+    said = {name: translate(language, str(value)) if name in WORDS else value for name, value in fields.items()}
+    whole = isinstance(event, ev.ReplyQueued) and (about or event.parts == 1)
+    sentence = translate(language, SAVED.one if whole else cls.sentence).format(**said)
     if fields.get("comment") in erased or read.subject in erased:
-        sentence += " Its text was erased."
+        sentence += " " + translate(language, ERASED.one)
     return _make(read, sentence, about, str(fields.get("code", "")))
 
 

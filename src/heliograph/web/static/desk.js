@@ -6,6 +6,10 @@
   const day = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short" });
   const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 
+  // The page brings the script's sentences in the reader's language.
+  const translated = JSON.parse(document.body.dataset.words || "{}");
+  const t = (text) => translated[text] || text;
+
   // --- times ---
 
   function sameDay(a, b) {
@@ -16,7 +20,7 @@
     const now = new Date();
     if (form === "clock") return sameDay(date, now) ? clock.format(date) : `${day.format(date)}, ${clock.format(date)}`;
     const seconds = Math.max(0, (now - date) / 1000);
-    if (seconds < 45) return "now";
+    if (seconds < 45) return t("now");
     if (seconds < 3600) return `${Math.max(1, Math.round(seconds / 60))} min`;
     if (sameDay(date, now)) return clock.format(date);
     return day.format(date);
@@ -40,7 +44,7 @@
       if (!before || !sameDay(date, before)) {
         const line = document.createElement("p");
         line.className = "day";
-        line.textContent = sameDay(date, new Date()) ? "Today" : day.format(date);
+        line.textContent = sameDay(date, new Date()) ? t("Today") : day.format(date);
         bubble.before(line);
       }
       before = date;
@@ -66,11 +70,11 @@
     for (const state of document.querySelectorAll(".state[data-reply]")) {
       const word = state.querySelector(".word").textContent;
       const id = state.dataset.reply;
-      if (!first && heard.get(id) !== word) news.push(`Your reply: ${word}`);
+      if (!first && heard.get(id) !== word) news.push(`${t("Your reply:")} ${word}`);
       heard.set(id, word);
     }
     for (const bubble of document.querySelectorAll(".bubble.contact")) {
-      if (!first && !heard.has(bubble.id)) news.push("The contact wrote.");
+      if (!first && !heard.has(bubble.id)) news.push(t("The contact wrote."));
       heard.set(bubble.id, "");
     }
     if (news.length) announce(news.join(" "));
@@ -133,7 +137,7 @@
       if (text) localStorage.setItem(draftName(form), JSON.stringify({ text, kind, key: form.elements.key.value }));
       else localStorage.removeItem(draftName(form));
     } catch { /* A browser that keeps nothing still sends. */ }
-    $("draft-note").textContent = text ? "Draft kept" : "";
+    $("draft-note").textContent = text ? t("Draft kept") : "";
   }
 
   function restoreDraft(form) {
@@ -145,7 +149,7 @@
       form.elements.text.value = draft.text;
       form.elements.key.value = draft.key || form.elements.key.value;
       for (const choice of form.elements.public) choice.checked = choice.value === draft.kind;
-      $("draft-note").textContent = draft.text ? "Draft kept" : "";
+      $("draft-note").textContent = draft.text ? t("Draft kept") : "";
     }
     kindChanged(form);
   }
@@ -175,10 +179,10 @@
 
   function kindChanged(form) {
     const note = form.elements.public.value === "no";
-    $("send").textContent = note ? "Save note" : "Send reply";
+    $("send").textContent = note ? t("Save note") : t("Send reply");
     const text = form.elements.text;
     text.dataset.reply = text.dataset.reply || text.placeholder;
-    text.placeholder = note ? "An internal note, which the contact never sees" : text.dataset.reply;
+    text.placeholder = note ? t("An internal note, which the contact never sees") : text.dataset.reply;
   }
 
   function complain(words) {
@@ -203,7 +207,7 @@
       const gone = document.createElement("button");
       gone.type = "button";
       gone.textContent = "×";
-      gone.setAttribute("aria-label", `Take away ${file.name}`);
+      gone.setAttribute("aria-label", t("Take away {file}").replace("{file}", file.name));
       gone.addEventListener("click", () => { attached = attached.filter((one) => one !== file); drawAttached(); $("text").focus(); });
       item.append(name, gone);
       return item;
@@ -228,7 +232,7 @@
   function failed(form, xhr) {
     const type = xhr.getResponseHeader("content-type") || "";
     const own = type.startsWith("text/plain") && xhr.responseText && xhr.responseText.length < 600;
-    const words = own ? xhr.responseText : `It could not be saved (${xhr.status || "no answer"}). Your text is kept; try again.`;
+    const words = own ? xhr.responseText : t("It could not be saved ({code}). Your text is kept; try again.").replace("{code}", xhr.status || t("no answer"));
     if (xhr.status === 409) form.elements.key.value = newKey();
     saveDraft(form);
     complain(words);
@@ -276,7 +280,7 @@
     if (form && !form.elements.text.value.trim() && !attached.length) {
       event.preventDefault();
       event.stopImmediatePropagation();
-      complain("Write something, or attach a file.");
+      complain(t("Write something, or attach a file."));
       form.elements.text.focus();
     }
   }, true);
@@ -304,14 +308,14 @@
     } else if (elt.dataset && elt.dataset.says) {
       const said = $(elt.dataset.says);
       const words = (xhr.getResponseHeader("content-type") || "").startsWith("text/plain") ? xhr.responseText : "";
-      said.textContent = words || "That did not work. Try again.";
+      said.textContent = words || t("That did not work. Try again.");
       said.classList.toggle("problem", !successful);
       said.hidden = false;
       if (successful && elt.hasAttribute("data-empties")) elt.reset();
       said.scrollIntoView({ block: "nearest" });
     } else if (!successful && event.detail.requestConfig.verb === "post") {
-      announce(xhr.responseText.length < 600 ? xhr.responseText : "That did not work. Try again.");
-      complain(xhr.responseText.length < 600 ? xhr.responseText : "That did not work. Try again.");
+      announce(xhr.responseText.length < 600 ? xhr.responseText : t("That did not work. Try again."));
+      complain(xhr.responseText.length < 600 ? xhr.responseText : t("That did not work. Try again."));
     }
   });
 

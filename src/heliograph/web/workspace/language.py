@@ -55,3 +55,17 @@ def mark(text: str) -> str:
 def count(singular: str, many: str, number: int) -> str:
     """A sentence about a number, which stands in its hole {n}."""
     return plural(SPOKEN.get(), singular, many, number).replace("{n}", written(SPOKEN.get(), number))
+
+
+#: What the pages' script says by itself.
+SCRIPT = (
+    mark("Your reply:"), mark("The contact wrote."), mark("Draft kept"), mark("Save note"), mark("Send reply"), mark("Today"),
+    mark("now"), mark("An internal note, which the contact never sees"), mark("Write something, or attach a file."),
+    mark("Take away {file}"), mark("It could not be saved ({code}). Your text is kept; try again."), mark("no answer"),
+    mark("That did not work. Try again."),
+)  # fmt: skip
+
+
+def script_words() -> dict[str, str]:
+    """The script's sentences by their English, in the page's language."""
+    return {text: say(text) for text in SCRIPT} if SPOKEN.get() != EN.tag else {}

@@ -15,6 +15,7 @@ from heliograph.services import incidents
 from heliograph.services.context import Missing
 from heliograph.services.impact import impact
 from heliograph.services.parts import load_contents, plain
+from heliograph.web.workspace.language import say, spoken
 from heliograph.web.workspace.replies import ReplyState, reply_state
 from heliograph.web.workspace.standing import Standing, standings
 
@@ -158,7 +159,7 @@ async def entries(application: Application, case: Case, *, incident: str = "") -
         await stream(application, account, "credential", channel.credential, first),
     ]
     names, erased = await _names(application, case)
-    return timeline(own, health, names=names, erased=erased)
+    return timeline(own, health, names=names, erased=erased, language=spoken())
 
 
 async def _held_back(application: Application, case: Case, incident: str) -> set[str]:
@@ -180,10 +181,10 @@ async def _names(application: Application, case: Case) -> tuple[dict[str, str], 
             erased.add(comment.id)
         if comment.author_kind == "agent" and comment.public:
             number += 1
-            names[comment.id] = f"Reply {number}"
+            names[comment.id] = say("Reply {number}").format(number=number)
     for delivery in await store.deliveries_of(account, case.ticket.id):
-        part = f", part {delivery.part} of {delivery.parts}" if delivery.parts > 1 else ""
-        names[delivery.id] = names.get(delivery.comment, "Reply") + part
+        part = say(", part {part} of {parts}").format(part=delivery.part, parts=delivery.parts) if delivery.parts > 1 else ""
+        names[delivery.id] = names.get(delivery.comment, say("Reply")) + part
         if delivery.comment in erased:
             erased.add(delivery.id)
     return names, frozenset(erased)
@@ -192,4 +193,5 @@ async def _names(application: Application, case: Case) -> tuple[dict[str, str], 
 async def people(application: Application, account: str) -> dict[str, str]:
     """Names by actor, as the ledger writes actors."""
     named = {f"agent:{agent.id}": agent.name for agent in await application.context.store.agents(account)}
-    return {**named, "contact": "Contact", "business": "Elsewhere at the business", "system": "Heliograph", "operator": "Operator"}
+    others = {"contact": say("Contact"), "business": say("Elsewhere at the business"), "system": "Heliograph", "operator": say("Operator")}
+    return {**named, **others}

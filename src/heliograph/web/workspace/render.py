@@ -11,7 +11,7 @@ from litestar import Request, Response
 
 from heliograph.projections.wording.values import number as written
 from heliograph.web.workspace.assets import address
-from heliograph.web.workspace.language import count, say, spoken
+from heliograph.web.workspace.language import count, say, script_words, spoken
 
 LINK = re.compile(r"(https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]}])")
 #: `frame` is what the page may show in frames; a page itself may only be framed by this address.
@@ -97,4 +97,10 @@ def draw(name: str, data: dict[str, Any]) -> str:
 
 
 TEMPLATES.globals["draw"] = draw
-TEMPLATES.globals |= {"t": say, "count": count, "spoken": spoken, "number": lambda value: written(spoken(), value)}
+TEMPLATES.globals |= {
+    "t": say,
+    "count": count,
+    "spoken": spoken,
+    "script_words": script_words,
+    "number": lambda value: written(spoken(), value),
+}
