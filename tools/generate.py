@@ -4,6 +4,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from heliograph.bootstrap.checks.rules import RULES
+from heliograph.bootstrap.meanings import DERIVED, MEANINGS
+from heliograph.bootstrap.settings import FIELDS, PREFIX, described
 from heliograph.domain.delivery import FOLDS, OPEN, TAKEN, TRANSITIONS, Question, State
 from heliograph.domain.events import EVENTS, Event, ReplyQueued
 from heliograph.domain.reasons import REASONS
@@ -154,7 +157,51 @@ def _set_up(spec: ProviderSpec) -> Iterator[str]:
     yield ""
 
 
-PAGES = {"state-machine.md": state_machine, "events.md": events, "providers.md": providers}
+def checks() -> str:
+    """Every finding of `heliograph check`."""
+    return "\n".join(
+        [
+            "# What `heliograph check` can find",
+            "",
+            NOTE.format(source="src/heliograph/bootstrap/checks/rules.py"),
+            "",
+            "The letter of an id is its level: **E** error, **W** warning, **O** could not be told, **I** for information. An id never",
+            "changes its meaning; `--silence ID` leaves it out of the exit code. *deploy*: only looked at with `--deploy`.",
+            "",
+            "| id | tag | what was found | what to do |",
+            "|---|---|---|---|",
+            *(f"| `{rule.id}` | {rule.tag}{', deploy' if rule.deploy else ''} | {rule.about} | {rule.hint} |" for rule in RULES.values()),
+            "",
+        ]
+    )
+
+
+def settings() -> str:
+    """Every setting, its default and what it means."""
+    return "\n".join(
+        [
+            "# Settings",
+            "",
+            NOTE.format(source="src/heliograph/bootstrap/settings.py"),
+            "",
+            "Each is a variable `HELIOGRAPH_…`, or the same name in small letters in the TOML file that `HELIOGRAPH_CONFIG` or",
+            "`--config` names; a variable wins. A name that does not exist, and a value that nobody can have meant, are errors: nothing",
+            "starts with them. Credentials of the installation have names of their own: see [operations](operations.md).",
+            "",
+            "| variable | is | default | what it is for |",
+            "|---|---|---|---|",
+            *(_setting(name, field.type, field.default) for name, field in FIELDS.items()),
+            "",
+        ]
+    )
+
+
+def _setting(name: str, kind: object, default: object) -> str:
+    shown = f"`{default}`" if default != "" else DERIVED.get(name, "–")
+    return f"| `{PREFIX}{name.upper()}` | {described(kind).replace('|', chr(92) + '|')} | {shown} | {MEANINGS[name]} |"
+
+
+PAGES = {"checks.md": checks, "settings.md": settings, "state-machine.md": state_machine, "events.md": events, "providers.md": providers}
 
 
 def main() -> int:

@@ -11,6 +11,7 @@ from heliograph.bootstrap.identity import identify
 from heliograph.bootstrap.keyring import vault_of
 from heliograph.bootstrap.live import Live
 from heliograph.bootstrap.outside import Outside, Ways, reach
+from heliograph.bootstrap.overheard import Heard, Overheard
 from heliograph.bootstrap.system import SystemClock, SystemRng, calm_collector
 from heliograph.domain.ids import id_value, make_id
 from heliograph.ports.provider import Provider, ProviderSpec
@@ -33,7 +34,7 @@ from heliograph.storage.postgres.reading import read_postgres
 from heliograph.storage.postgres.store import open_postgres
 from heliograph.storage.sqlite.glance import glance_sqlite
 from heliograph.storage.sqlite.reading import read_sqlite
-from heliograph.storage.sqlite.role import expect_no_writer
+from heliograph.storage.sqlite.role import WriterElsewhere as WriterElsewhere, expect_no_writer
 from heliograph.storage.sqlite.store import SqliteStore, open_sqlite
 from heliograph.storage.vault import AesVault
 
@@ -127,16 +128,17 @@ async def build(config: Config, *, observe: Observe = _unobserved, failpoint: Fa
     return _assemble(config, store, who, clock, rng, observe, failpoint)
 
 
-async def look(config: Config, *, observe: Observe = _unobserved) -> Application:
+async def look(config: Config, *, observe: Observe = _unobserved, heard: Heard | None = None) -> Application:
     """The same for commands that look and do not write: the store is opened as it is, beside whoever works on it.
 
+    `heard` is told the headers of every provider's answer.
     Raises Unavailable, MigrationError or ValueError (master key).
     """
     who = _who(config, await glance(config))
     store: Store = (
         await read_postgres(config.database, release=who.release) if config.database else read_sqlite(config.data / "heliograph.db")
     )
-    return _assemble(config, store, who, SystemClock(), SystemRng(), observe, _no_failpoint)
+    return _assemble(config, store, who, SystemClock(), SystemRng(), observe, _no_failpoint, heard)
 
 
 async def glance(config: Config) -> Glance:
@@ -170,13 +172,20 @@ def _who(config: Config, seen: Glance) -> _Who:
 
 
 def _assemble(
-    config: Config, store: Store, who: _Who, clock: SystemClock, rng: SystemRng, observe: Observe, failpoint: Failpoint
+    config: Config,
+    store: Store,
+    who: _Who,
+    clock: SystemClock,
+    rng: SystemRng,
+    observe: Observe,
+    failpoint: Failpoint,
+    heard: Heard | None = None,
 ) -> Application:
     client = CourierHttp if config.http_process else AiohttpHttp
     http = client(guarded=True, allow=config.allow_networks, limit=config.connections)
 
     def make(name: str, fields: Mapping[str, str]) -> Provider:
-        return PROVIDERS[name](fields, http)
+        return PROVIDERS[name](fields, http if heard is None else Overheard(http, heard))
 
     files: Files = DiskFiles(config.data / "files")
     breaker = Breaker()

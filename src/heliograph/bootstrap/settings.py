@@ -147,11 +147,12 @@ def _value(name: str, source: str, value: Any, problems: list[str]) -> Any:
     try:
         return msgspec.convert(value, kind, strict=not isinstance(value, str))
     except msgspec.ValidationError:
-        problems.append(f"{source} must be {_described(kind)}.")
+        problems.append(f"{source} must be {described(kind)}.")
         return value
 
 
-def _described(kind: Any) -> str:
+def described(kind: Any) -> str:
+    """What a value of a setting must be."""
     return next((meta.description for meta in kind.__metadata__ if isinstance(meta, Meta) and meta.description), "different")
 
 

@@ -1,126 +1,99 @@
 """`heliograph check`: whether everything is in order, before or beside a running process."""
 
 import asyncio
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 from rich.markup import escape
 
-from heliograph.bootstrap.application import Application, MigrationError, look
+from heliograph.bootstrap.checks.rules import RULES, TAGS, Finding, Level, found
+from heliograph.bootstrap.checks.run import run
 from heliograph.bootstrap.keys import BadKey
 from heliograph.bootstrap.settings import SettingsError
-from heliograph.cli.options import HERE, OK, OPEN, PROBLEM, Fault, Place, config_of, out, print_json, quiet, settings_of
-from heliograph.domain.outcomes import Inconclusive, Invalid, Valid
-from heliograph.domain.reasons import REASONS
-from heliograph.ports import rows
-from heliograph.ports.store import Unavailable
-from heliograph.services.probe import check as probe
-from heliograph.services.sealed import Sealed
+from heliograph.cli.options import HERE, OK, OPEN, PROBLEM, USAGE, Fault, Place, config_of, err, out, print_json, quiet, settings_of
 
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. `outcome`: "ok", "problem", or "open" where it was asked in vain."""
-
-    subject: str
-    outcome: str
-    detail: str
+MARKS = {Level.INFO: "[green]✓[/]", Level.OPEN: "[yellow]?[/]", Level.WARNING: "[yellow]![/]", Level.ERROR: "[bold red]✗[/]"}
+OUTCOMES = {Level.INFO: "ok", Level.OPEN: "open", Level.WARNING: "warning", Level.ERROR: "problem"}
 
 
 def check(
     *,
+    deploy: Annotated[bool, Parameter(negative="", help="Also what only matters in production; a warning then fails.")] = False,
+    fail_level: Annotated[
+        Literal["error", "warning"] | None, Parameter(help="From which level on it fails. Default: error, and warning with --deploy.")
+    ] = None,
+    silence: Annotated[Sequence[str], Parameter(help="Id of a finding that is not to count, such as HG.W003; can be repeated.")] = (),
+    tag: Annotated[Sequence[str], Parameter(help=f"Only findings of this kind: {', '.join(TAGS)}; can be repeated.")] = (),
     probes: Annotated[bool, Parameter(help="Ask the messaging services too.")] = True,
     json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
     place: Place = HERE,
 ) -> int:
-    """Check the settings, the store and its schema, the master key against every sealed secret, and every channel's credentials.
+    """Check settings, store, clock, disk, keys, every credential with its identity, webhook secrets, and what differs from the release
+    that sends.
 
-    It changes nothing, sends no message, prints no secret, and works beside a running process.
+    It changes nothing, sends no message, prints no secret, and works beside a running process. Run it with the settings that you are
+    about to deploy. Every finding has an id; docs/checks.md lists them all.
 
     For example:
 
       heliograph check
-      heliograph check --no-probes --json
+      heliograph check --deploy --silence HG.W003 --json
 
     Exit codes: 0 all is well · 1 a problem, which is told · 2 the command was not understood · 3 nothing wrong was found, but something
     could not be asked.
     """
     quiet()
-    findings = _findings(place, probes=probes)
+    unknown = [*(id for id in silence if id not in RULES), *(each for each in tag if each not in TAGS)]
+    if unknown:
+        err.print(f"There is no finding or tag of that name: {escape(', '.join(unknown))}. See docs/checks.md.")
+        return USAGE
+    made = [finding for finding in _findings(place, deploy=deploy, probes=probes) if not tag or finding.rule.tag in tag]
+    counted = [finding for finding in made if finding.rule.id not in silence]
+    failing = Level.WARNING if (fail_level or ("warning" if deploy else "error")) == "warning" else Level.ERROR
+    code = _exit_code(counted, failing)
     if json:
-        print_json({
-            "ok": _exit_code(findings) == OK,
-            "findings": [{"subject": f.subject, "outcome": f.outcome, "detail": f.detail} for f in findings],
-        })  # fmt: skip
+        print_json({"ok": code == OK, "exit_code": code, "findings": [_facts(f, silenced=f.rule.id in silence) for f in made]})
     else:
-        marks = {"ok": "[green]✓[/]", "problem": "[bold red]✗[/]", "open": "[yellow]?[/]"}
-        for f in findings:
-            out.print(f"{marks[f.outcome]} {escape(f.subject)}: {escape(f.detail)}", soft_wrap=True)
-    return _exit_code(findings)
+        _tell(counted, silenced=len(made) - len(counted))
+    return code
 
 
-def _exit_code(findings: list[Finding]) -> int:
-    outcomes = {f.outcome for f in findings}
-    return PROBLEM if "problem" in outcomes else OPEN if "open" in outcomes else OK
+def _exit_code(findings: list[Finding], failing: Level) -> int:
+    levels = {finding.rule.level for finding in findings}
+    return PROBLEM if max(levels, default=Level.INFO) >= failing else OPEN if Level.OPEN in levels else OK
 
 
-def _findings(place: Place, *, probes: bool) -> list[Finding]:
+def _facts(finding: Finding, *, silenced: bool) -> dict[str, object]:
+    rule = finding.rule
+    return {
+        "id": rule.id, "level": rule.level.name.lower(), "tag": rule.tag, "subject": finding.subject, "outcome": OUTCOMES[rule.level],
+        "detail": finding.detail, "hint": rule.hint, "silenced": silenced,
+    }  # fmt: skip
+
+
+def _tell(findings: list[Finding], *, silenced: int) -> None:
+    hinted: set[str] = set()
+    for subject, detail, rule in ((f.subject, f.detail, f.rule) for f in findings):
+        id = "" if rule.level is Level.INFO else f" [dim]({rule.id})[/]"
+        out.print(f"{MARKS[rule.level]} {escape(subject)}: {escape(detail)}{id}", soft_wrap=True)
+        if rule.hint and rule.id not in hinted:
+            hinted.add(rule.id)
+            out.print(f"    {escape(rule.hint)}", soft_wrap=True)
+    if silenced:
+        out.print(f"{silenced} findings are silenced.")
+
+
+def _findings(place: Place, *, deploy: bool, probes: bool) -> list[Finding]:
     try:
         settings = settings_of(place)
     except SettingsError as wrong:
-        return [Finding("settings", "problem", each) for each in wrong.problems]
-    findings = [Finding("settings", "ok", "all known, none looks like an accident")]
+        return [found("HG.E001", "settings", each) for each in wrong.problems]
+    findings = [found("HG.I001", "settings")]
     try:
         config = config_of(settings)
     except (BadKey, Fault) as bad:
-        return [*findings, Finding("master key", "problem", str(bad).replace("\n", " "))]
-    findings.append(Finding("master key", "ok", "well formed"))
-    where = "PostgreSQL" if config.database else str(Path(config.data) / "heliograph.db")
-
-    async def everything() -> None:
-        application = await look(config)
-        try:
-            await _look_into(application, where, findings, probes=probes)
-        finally:
-            await application.close()
-
-    try:
-        asyncio.run(everything())
-    except (Unavailable, MigrationError) as broken:
-        findings.append(Finding("store", "problem", f"{broken}"))
-    return findings
-
-
-async def _look_into(application: Application, where: str, findings: list[Finding], *, probes: bool) -> None:
-    store = application.context.store
-    installation = await store.installation()
-    findings.append(Finding("store", "ok", f"{where}, migrated, installation {installation.id}"))
-    channels = await store.all_channels()
-    if not channels:
-        findings.append(Finding("channels", "ok", "there are none yet: heliograph channel add --help"))
-    for channel in channels:
-        findings.append(await _channel(application, channel, probes=probes))
-
-
-async def _channel(application: Application, channel: rows.Channel, *, probes: bool) -> Finding:
-    subject = f"channel {channel.id} ({channel.provider})"
-    connected = await application.context.channels.get(channel.account, channel.id)
-    if connected is None:
-        return Finding(subject, "problem", "its credential is gone")
-    if isinstance(connected.provider, Sealed):
-        return Finding(subject, "problem", "its secrets do not open: they were sealed with another master key, or are damaged")
-    if not channel.enabled:
-        return Finding(subject, "ok", "its secrets open; it is switched off")
-    if not probes:
-        return Finding(subject, "ok", "its secrets open; not probed")
-    result = await probe(application.context, connected)
-    match result:
-        case Valid():
-            pinned = "as pinned" if connected.credential.identity else "not pinned yet"
-            return Finding(subject, "ok", f"credentials are valid, identity {pinned}")
-        case Invalid(reason, code):
-            return Finding(subject, "problem", f"{REASONS[reason].sentence} {REASONS[reason].remedy} ({reason}, {code})")
-        case Inconclusive(reason, code):
-            return Finding(subject, "open", f"could not be told: {REASONS[reason].sentence} ({reason}, {code})")
+        return [*findings, found("HG.E030", "master key", str(bad).replace("\n", " "))]
+    # A look needs no process of its own to make its calls.
+    return findings + asyncio.run(run(settings, replace(config, http_process=False), deploy=deploy, probes=probes))

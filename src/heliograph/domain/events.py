@@ -423,4 +423,7 @@ class CaughtUp(Event):
     missed: int
 
 
-EVENTS: dict[str, type[Event]] = {cls.kind: cls for cls in Event.__subclasses__()}
+# By module, and not in the order in which modules happened to be imported: pages are made from this.
+EVENTS: dict[str, type[Event]] = {
+    cls.kind: cls for cls in sorted(Event.__subclasses__(), key=lambda cls: (cls.__module__ != __name__, cls.__module__))
+}

@@ -1,0 +1,1 @@
+"""What `heliograph check` looks at, and what each finding is called."""
