@@ -65,6 +65,24 @@ async def test_operators_are_paged_once_for_each_stage_and_told_of_the_end(tmp_p
         assert alerts[-1]["endsAt"] < "2027-01-15T08:03" and incident.resolved_at
 
 
+async def test_the_end_is_told_also_by_a_process_that_began_after_it(tmp_path: Path, database: str) -> None:
+    async with town(tmp_path, database=database) as made, outside() as there:
+        home, pager = made.homes[0], paging(made, there, "one")
+        home.key.revoked = True
+        await made.say(home)
+        for _ in range(round(5 / STEP)):
+            await made.step()
+            await pager.reconcile()
+        home.key.revoked = False
+        await made.run(150)
+        [incident] = await incidents_of(made.store, "")
+        assert incident.resolved_at
+        for _ in range(3):
+            await paging(made, there, "one").reconcile()
+        titles = [told["title"] for _, path, told in there.taken if path == "/one"]
+        assert [title.partition(":")[0] for title in titles] == ["Incident 1 (Critical)", "Incident 1 is resolved"]
+
+
 async def test_a_pager_that_is_down_is_tried_again(tmp_path: Path) -> None:
     async with town(tmp_path) as made, outside() as there:
         pager = paging(made, there, "one")

@@ -52,8 +52,8 @@ class Paging:
         self._targets = {vault.fingerprint({"target": target}): target for target in targets} if announce is not None else {}
         self._alerts = alerts
         self._url = url.rstrip("/")
-        #: Incidents of the installation that this process saw alive and whose end is not told yet.
-        self._known: set[str] = set()
+        #: Incidents of the installation that were paged and whose end is not told yet; None before the first round.
+        self._known: set[str] | None = None
         #: When to repeat the alert, by incident and whether it is over.
         self._repeat: dict[tuple[str, bool], int] = {}
 
@@ -63,6 +63,8 @@ class Paging:
             return
         live = {one.id: one for one in await incidents.live_incidents(self._context.store) if not one.account}
         found = dict(live)
+        if self._known is None:
+            self._known = await self._unfinished()
         for id in self._known - live.keys():
             found[id] = await incidents.find(self._context.store, id)
         for incident in found.values():
@@ -72,6 +74,17 @@ class Paging:
                 self._known.discard(incident.id)
             else:
                 self._known.add(incident.id)
+
+    async def _unfinished(self) -> set[str]:
+        """Incidents that were paged and may have ended while no process of ours ran."""
+        stages: dict[str, dict[str, Paged]] = {}
+        for document in await self._context.store.documents("", KIND):
+            incident, _, stage = document.id.partition(".")
+            stages.setdefault(incident, {})[stage] = _decode(document)
+        return {incident for incident, paged in stages.items() if not self._had_their_turn(paged.get(RESOLVED, Paged()))}
+
+    def _had_their_turn(self, paged: Paged) -> bool:
+        return all(name in paged.told or name in paged.refused for name in self._targets)
 
     async def _page(self, incident: Incident) -> bool:
         """Returns whether every target had its turn."""
@@ -90,7 +103,7 @@ class Paging:
             # Beside each other: a pager that hangs keeps no other waiting.
             await asyncio.gather(*(self._page_one(incident, stage, name, facts) for name in due))
             paged = _decode(await self._document(incident.id, stage))
-        return all(name in paged.told or name in paged.refused for name in self._targets)
+        return self._had_their_turn(paged)
 
     async def _page_one(self, incident: Incident, stage: str, name: str, facts: Facts) -> None:
         assert self._announce is not None
