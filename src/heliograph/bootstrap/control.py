@@ -5,7 +5,9 @@ Whoever may read the folder may use it; it is not on the network. One JSON objec
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -30,6 +32,13 @@ class Control:
         self._application = application
         self._path = data / FILE
         self._server: asyncio.AbstractServer | None = None
+        #: What this process does beside the operations on its application, by the class of the question.
+        self.more: dict[type[msgspec.Struct], Callable[[Any], Awaitable[Answer]]] = {}
+
+    def move(self, file: str) -> None:
+        """Go on listening under another name, so that a successor can take this one."""
+        if self._server is not None:
+            self._path = self._path.rename(self._path.with_name(file))
 
     async def start(self) -> bool:
         """Listen. False where the folder's path is too long for a socket: commands then ask for the process to be stopped."""
@@ -47,6 +56,7 @@ class Control:
         """Close and remove the socket."""
         if self._server is not None:
             self._server.close()
+            self._server = None
             self._path.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -63,10 +73,12 @@ class Control:
         try:
             asked = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
             ((name, raw),) = asked.items()
-            wanted = msgspec.json.decode(raw, type=BY_NAME[name])
+            wanted = msgspec.json.decode(raw, type={**BY_NAME, **{kind.__name__: kind for kind in self.more}}[name])
         except (ValueError, KeyError):
             return {"not_done": "The running Heliograph is of another version and does not understand this command."}
         try:
+            if type(wanted) in self.more:
+                return {"done": await self.more[type(wanted)](wanted)}
             return {"done": await operate(self._application, wanted)}
         except NotDone as refused:
             return {"not_done": str(refused)}
@@ -74,9 +86,9 @@ class Control:
             return {"not_done": "The store cannot write now. Nothing was changed."}
 
 
-async def ask(data: Path, wanted: msgspec.Struct) -> Answer:
+async def ask(data: Path, wanted: msgspec.Struct, *, file: str = FILE) -> Answer:
     """Have the running process do it. Raises NobodyThere or NotDone."""
-    path = data / FILE
+    path = data / file
     try:
         if len(os.fsencode(path)) > _LONGEST:
             raise NobodyThere

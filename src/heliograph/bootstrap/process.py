@@ -21,21 +21,37 @@ class Occupied(OSError):
     """The address cannot be listened on. The message says which and why."""
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises Occupied."""
+def listen(host: str, port: int, *, beside: bool = False) -> socket.socket:
+    """A socket at the address; port 0 takes a free one. Raises Occupied.
+
+    A successor may bind the same address (SO_REUSEPORT) and share what comes in from when it listens. With `beside` this is one, and
+    it does not listen yet; otherwise an address that somebody listens on is occupied.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     if not 0 <= port <= 65535:
         raise Occupied(f"There is no port {port}. Choose one from 1 to 65535 with --port, or 0 for a free one.")
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
+        if not beside:
+            port = _free(family, host, port)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listening.bind((host, port))
-        listening.listen(1024)
+        if not beside:
+            listening.listen(1024)
     except OSError as refused:
         listening.close()
         raise Occupied(f"Cannot listen on {host}:{port}: {refused.strerror or refused}. Choose another one with --port.") from refused
     listening.settimeout(0)
     return listening
+
+
+def _free(family: int, host: str, port: int) -> int:
+    """The port, once nobody listens there. Without SO_REUSEPORT the system refuses what another one holds. Raises OSError."""
+    with socket.socket(family, socket.SOCK_STREAM) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        trial.bind((host, port))
+        return int(trial.getsockname()[1])
 
 
 class _Server(uvicorn.Server):
@@ -89,6 +105,15 @@ class Stop:
         if self._event.is_set():
             os._exit(128 + number)
         self._event.set()
+
+    def request(self) -> None:
+        """End as on a signal."""
+        self._event.set()
+
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody wants the process to end."""
+        return self._event.is_set()
 
     async def wait(self) -> None:
         """Until somebody wants the process to end."""

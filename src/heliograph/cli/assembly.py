@@ -14,7 +14,8 @@ from heliograph.bootstrap.application import Application, Config, build, worker_
 from heliograph.bootstrap.control import Control
 from heliograph.bootstrap.identity import belong
 from heliograph.bootstrap.metrics import Metrics
-from heliograph.bootstrap.process import WebServer
+from heliograph.bootstrap.notify import Notify
+from heliograph.bootstrap.process import WebServer, listen
 from heliograph.bootstrap.publicity import outlets
 from heliograph.bootstrap.system import SystemClock
 from heliograph.bootstrap.watch import outward, steps, stories
@@ -63,7 +64,7 @@ class Process:
     roles: Roles
     vitals: Vitals
     #: On PostgreSQL commands open the store themselves.
-    _control: Control | None
+    control: Control | None
     _watchdog: Watchdog
     #: The public status page, and what writes it into a folder.
     _status: Live
@@ -75,15 +76,27 @@ class Process:
     #: What speaks to the outside, each by itself: one that waits for an answer keeps no other.
     _speaking: list[Watching] = field(default_factory=list)
     _server: WebServer | None = None
+    #: Tells the service manager, where there is one.
+    notify: Notify = field(default_factory=Notify)
+    #: Where it answers.
+    address: tuple[str, int] = ("", 0)
+    #: What it shows, so that it can show it again.
+    _pages: Pages | None = None
     _gate: list[asyncio.Task[None]] = field(default_factory=list)
 
-    async def serve(self, pages: Pages) -> None:
-        """Answer requests from now on, if that is a role of this process."""
+    def __post_init__(self) -> None:
         if self.roles.web is not None:
+            self.address = self.roles.web.getsockname()[:2]
+
+    async def serve(self, pages: Pages, listening: socket.socket | None = None) -> None:
+        """Answer requests from now on, if that is a role of this process; on `listening` where its own socket is closed."""
+        listening = listening or self.roles.web
+        self._pages = pages
+        if listening is not None:
             app = create_app(
                 self.application, vitals=self.vitals, extra=[*pages.handlers, *status_routes(self._status)], open_access=pages.open_access
             )
-            self._server = WebServer(logged(app), self.roles.web)
+            self._server = WebServer(logged(app), listening)
             await self._server.start()
 
     async def work(self) -> None:
@@ -93,6 +106,20 @@ class Process:
             await self.gatekeeper.register()
             self.gatekeeper.start()
             await asyncio.to_thread(belong, self.application.config.data, (await self.application.context.store.installation()).id)
+        self._start()
+        if self.control is not None:
+            await self.control.start()
+        self._watchdog.start()
+        if self.notify.interval:
+            self._gate.append(asyncio.create_task(self._say_that_it_lives(), name="notify"))
+        self._gate.append(asyncio.create_task(vital.start(self.application, self.vitals), name="gate"))
+
+    async def _say_that_it_lives(self) -> None:
+        while True:
+            self.notify.alive()
+            await self.application.context.clock.sleep(self.notify.interval)
+
+    def _start(self) -> None:
         if self._worker is not None:
             self._worker.start()
         if self._watching is not None:
@@ -101,16 +128,53 @@ class Process:
             each.start()
         if self._publishing is not None:
             self._publishing.start()
-        if self._control is not None:
-            await self._control.start()
-        self._watchdog.start()
-        self._gate.append(asyncio.create_task(vital.start(self.application, self.vitals), name="gate"))
+
+    async def pause(self, seconds: float) -> int:
+        """Start nothing more and write nothing of its own accord, but answer requests. Returns how many calls were under way still.
+
+        What they are told is lost, and settled by the next one like any interruption.
+        """
+        for each in self._speaking:
+            await each.stop()
+        if self._publishing is not None:
+            await self._publishing.stop()
+        if self._watching is not None:
+            await self._watching.stop()
+        under_way = 0
+        if self._worker is not None:
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._worker.stop()
+            except TimeoutError:
+                under_way = self._worker.delivery.busy
+        if self.gatekeeper is not None:
+            await self.gatekeeper.stop()
+        return under_way
+
+    async def resume(self) -> None:
+        """Go on after a pause."""
+        if self.gatekeeper is not None:
+            self.gatekeeper.start()
+        self._start()
+
+    async def stop_serving(self) -> None:
+        """Take no more requests, and finish those under way."""
+        if self._server is not None:
+            await self._server.stop()
+            self._server = None
+
+    async def serve_again(self) -> None:
+        """Answer requests at the same address as before."""
+        if self._server is None and self.roles.web is not None and self._pages is not None:
+            host, port = self.address
+            await self.serve(self._pages, listen(host, port, beside=True))
 
     async def close(self) -> None:
         """Claim nothing more, finish the calls under way, answer the requests under way, write what was accepted."""
         self.vitals.draining = True
-        if self._control is not None:
-            await self._control.stop()
+        self.notify.stopping()
+        if self.control is not None:
+            await self.control.stop()
         for task in self._gate:
             task.cancel()
         await asyncio.gather(*self._gate, return_exceptions=True)
@@ -124,8 +188,7 @@ class Process:
             await self._worker.stop()
         if self.gatekeeper is not None:
             await self.gatekeeper.stop()
-        if self._server is not None:
-            await self._server.stop()
+        await self.stop_serving()
         await self.application.close()
         self._watchdog.stop()
 
@@ -140,8 +203,11 @@ def both(*observers: Observe) -> Observe:
     return observe
 
 
-async def assemble(config: Config, roles: Roles) -> Process:
-    """Open the store and put a process together; nothing runs yet. Raises Unavailable, MigrationError, BadFailpoint or ValueError."""
+async def assemble(config: Config, roles: Roles, *, again: bool = False) -> Process:
+    """Open the store and put a process together; nothing runs yet. `again`: it was started to take over from the one that runs.
+
+    Raises Unavailable, MigrationError, BadFailpoint or ValueError.
+    """
     metrics = Metrics(SystemClock().now)
     application = await build(config, observe=both(logs.log, metrics.observe), failpoint=failpoints.failpoint(os.environ))
     name = worker_name()
@@ -170,7 +236,7 @@ async def assemble(config: Config, roles: Roles) -> Process:
     if application.identity is not None:
         keeper = Gatekeeper(
             application.context, application.identity, Expected(config.installation), process=name, host=os.uname().nodename,
-            shares=bool(config.database), admitted=on_touched,
+            shares=bool(config.database), again=again, admitted=on_touched,
         )  # fmt: skip
         application.noticing.append(keeper.noticed)
     control = None if config.database else Control(application, config.data)

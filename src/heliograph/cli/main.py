@@ -9,6 +9,7 @@ from heliograph.bootstrap.keys import BadKey
 from heliograph.bootstrap.settings import SettingsError
 from heliograph.cli import channel, keys, people, release, texts, token
 from heliograph.cli.check import check
+from heliograph.cli.deploy import deploy
 from heliograph.cli.options import PROBLEM, USAGE, Fault, err
 from heliograph.cli.resend import resend
 from heliograph.cli.status import status
@@ -36,6 +37,7 @@ app.command("heliograph.cli.roles:serve", help=texts.SERVE, group=RUN)
 app.command("heliograph.cli.roles:work", help=texts.WORK, group=RUN)
 app.command(check, group=LOOK)
 app.command(status, group=LOOK)
+app.command(deploy, group=ACT)
 app.command(resend, group=ACT)
 release.app.group = ACT
 app.command(release.app)

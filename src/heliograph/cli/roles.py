@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from heliograph.cli.assembly import Pages, Process, Roles
 from heliograph.cli.options import HERE, Place, config_of, err, say, settings_of
 from heliograph.cli.pages import desk_pages
-from heliograph.cli.running import alone, listen, run
+from heliograph.cli.running import Afterwards, alone, listen, run
 
 
 async def _desk(_: Process) -> tuple[Pages, Callable[[], Awaitable[None]]]:
@@ -36,7 +36,7 @@ def serve(
             err.print("On SQLite one process works on the store: replies are saved, and wait until `heliograph up` or `work` runs instead.")
 
     roles = Roles(listening, work=False, concurrency=settings.concurrency, lease=settings.lease_seconds)
-    return run(config, roles, settings, announce=announce, prepare=_desk)
+    return run(config, roles, settings, after=Afterwards(announce), prepare=_desk)
 
 
 def work(*, place: Place = HERE) -> int:
@@ -44,7 +44,7 @@ def work(*, place: Place = HERE) -> int:
     settings = settings_of(place)
     config = config_of(settings, create_key=True)
     roles = Roles(None, work=True, concurrency=settings.concurrency, lease=settings.lease_seconds)
-    return run(config, roles, settings, announce=lambda process: say(f"Heliograph works on {_store(process)}"))
+    return run(config, roles, settings, after=Afterwards(lambda process: say(f"Heliograph works on {_store(process)}")))
 
 
 def _store(process: Process) -> str:

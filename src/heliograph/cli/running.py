@@ -1,14 +1,18 @@
 """Runs a process from start to signal, and tells the person in front of it what happens."""
 
+import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from heliograph.bootstrap import logs, process
 from heliograph.bootstrap.application import Config, MigrationError, refuse_second
 from heliograph.bootstrap.failpoints import BadFailpoint
+from heliograph.bootstrap.presence import Presence
 from heliograph.bootstrap.process import Occupied, Stop
 from heliograph.bootstrap.settings import Settings
 from heliograph.cli.assembly import Pages, Process, Roles, assemble
+from heliograph.cli.handing import Handing
 from heliograph.cli.options import OK, Fault, err
 from heliograph.ports.store import Unavailable
 
@@ -25,31 +29,71 @@ async def plain(_: Process) -> tuple[Pages, Callable[[], Awaitable[None]]]:
     return Pages(), _nothing
 
 
-def run(config: Config, roles: Roles, settings: Settings, *, announce: Callable[[Process], None], prepare: Prepare = plain) -> int:
+async def _untold(_: Process) -> None:
+    """Nobody waits to be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Afterwards:
+    """What is done once a process runs. `command`: how it was started, so that a successor can be; empty where it cannot.
+
+    `told` runs beside it, for whoever waits for the gate.
+    """
+
+    announce: Callable[[Process], None]
+    command: Sequence[str] = ()
+    told: Callable[[Process], Awaitable[None]] = _untold
+
+
+def run(config: Config, roles: Roles, settings: Settings, *, after: Afterwards, prepare: Prepare = plain) -> int:
     """Until a signal comes. Raises Fault where it cannot start."""
+
+    async def from_start_to_signal() -> int:
+        stop = Stop()
+        stop.install()
+        return await stay(config, roles, stop, prepare, after)
+
+    return running(settings, from_start_to_signal)
+
+
+def running(settings: Settings, main: Callable[[], Awaitable[int]]) -> int:
+    """Run it on a loop of its own. Raises Fault where it cannot start."""
     logs.configure(form=settings.log_format, level=settings.log_level)
     try:
-        return process.run(lambda: _until_stopped(config, roles, announce, prepare))
-    except (Unavailable, MigrationError, BadFailpoint) as told:
+        return process.run(main)
+    except (Unavailable, MigrationError, BadFailpoint, Occupied) as told:
         raise Fault(_sentence(str(told))) from told
 
 
-async def _until_stopped(config: Config, roles: Roles, announce: Callable[[Process], None], prepare: Prepare) -> int:
-    stop = Stop()
-    stop.install()
+async def stay(config: Config, roles: Roles, stop: Stop, prepare: Prepare, after: Afterwards) -> int:
+    """Start, serve and work until `stop`."""
     running = await assemble(config, roles)
     end: Callable[[], Awaitable[None]] = _nothing
+    presence: Presence | None = None
+    telling: asyncio.Task[None] | None = None
     try:
         pages, end = await prepare(running)
+        Handing(running, stop)
         await running.serve(pages)
         await running.work()
-        announce(running)
+        presence = Presence(config.data, list(after.command)) if after.command else None
+        after.announce(running)
+        telling = asyncio.create_task(_tell(after, running), name="told")
+        running.notify.ready()
         await stop.wait()
         err.print("Stopping: finishing what is under way. Once more to stop at once.")
     finally:
+        if telling is not None:
+            telling.cancel()
         await running.close()
         await end()
+        if presence is not None:
+            presence.withdraw()
     return OK
+
+
+async def _tell(after: Afterwards, running: Process) -> None:
+    await after.told(running)
 
 
 def alone(config: Config) -> None:

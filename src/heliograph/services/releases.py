@@ -128,9 +128,13 @@ async def gone(context: Context, process: str) -> None:
 
 async def keep_proofs(context: Context, id: str, proofs: Sequence[Proof]) -> None:
     """Write down what a release proves now."""
+    await keep_outcomes(context, id, {proof.subject: proof.outcome for proof in proofs})
+
+
+async def keep_outcomes(context: Context, id: str, outcomes: Mapping[str, Outcome]) -> None:
+    """The same of a release that cannot write itself."""
     now = context.clock.now()
-    proved = Proved(now, {proof.subject: proof.outcome for proof in proofs})
-    await context.store.commit(Changes("", now, puts=[_document(PROOF, id, 0, now, proved)]))
+    await context.store.commit(Changes("", now, puts=[_document(PROOF, id, 0, now, Proved(now, dict(outcomes)))]))
 
 
 async def proved(store: Store, id: str) -> Proved | None:

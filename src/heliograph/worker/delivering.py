@@ -58,6 +58,10 @@ class DeliveryLoop:
         while self._running:
             await asyncio.wait(self._running)
 
+    def again(self) -> None:
+        """Claim once more after a stop."""
+        self._stopping = False
+
     def stop(self) -> None:
         """Claim nothing more."""
         self._stopping = True

@@ -40,7 +40,8 @@ class Worker:
         self._listening: set[str] = set()
 
     def start(self) -> None:
-        """Begin all loops on the running event loop."""
+        """Begin all loops on the running event loop, also after a stop."""
+        self.delivery.again()
         self._tasks = [
             asyncio.create_task(self.delivery.run(), name="deliver"),
             asyncio.create_task(self._forever(self._settle, SETTLE_ROUND), name="settle"),

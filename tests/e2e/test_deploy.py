@@ -1,0 +1,97 @@
+"""Deploys on one host with real processes while replies are written: nothing lost, doubled or overtaken, whatever is deployed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+
+from tests.e2e.deploying import SECRET, SharedDesk, Writing
+from tests.e2e.processes import Remote, free_port
+from tests.storage.conftest import fresh_database
+
+BOTH = pytest.mark.parametrize("desk", ["sqlite", "postgres"], indirect=True)
+RIGHT = {"lost": 0, "doubled": 0, "overtaken": 0, "unexpected": 0, "given_up": 0, "waiting": 0}
+CONVERSATIONS = 4
+
+
+@pytest.fixture
+async def desk(request: pytest.FixtureRequest, tmp_path: Path, http: ClientSession, remote: Remote) -> AsyncIterator[SharedDesk]:
+    async with AsyncExitStack() as stack:
+        database = ""
+        if request.param == "postgres":
+            database = await stack.enter_async_context(fresh_database(request.getfixturevalue("postgres_server"), "template1"))
+        made = SharedDesk(tmp_path, free_port(), database, http, remote)
+        await made.create()
+        await made.admitted()
+        await made.contacts(CONVERSATIONS)
+        yield made
+        await made.end_all()
+
+
+def right(verdict: dict[str, Any]) -> dict[str, Any]:
+    return {name: verdict[name] for name in RIGHT}
+
+
+@BOTH
+async def test_a_wrong_secret_is_refused_by_name_and_what_ran_goes_on(desk: SharedDesk) -> None:
+    writing = Writing(desk).start()
+    code, said, seconds = await desk.deploy(**{SECRET: "not-the-right-secret-0123456789"})
+    assert code == 1 and said["stage"] == "refused" and said["variable"] == SECRET, said
+    assert str(said["said"]).endswith(SECRET)
+    assert seconds < 10, seconds
+    verdict = await writing.end()
+    assert right(verdict) == RIGHT and verdict["delivered"] == writing.written
+    assert desk.child is not None and desk.child.process.returncode is None
+    await desk.end_all()
+    assert await desk.attempts_by(said["release"]) == 0
+    print(f"refused after {seconds:.2f} s; {writing.written} replies; longest pause {writing.pause:.2f} s")
+
+
+@BOTH
+async def test_a_good_one_takes_over_and_nobody_waits_long(desk: SharedDesk) -> None:
+    writing = Writing(desk).start()
+    before = desk.child
+    code, said, seconds = await desk.deploy("--wait", HELIOGRAPH_CONCURRENCY="50")
+    assert code == 0, said
+    assert before is not None and await asyncio.wait_for(before.process.wait(), 10) == 0
+    await asyncio.sleep(1)
+    verdict = await writing.end()
+    print(f"took over in {seconds:.2f} s; {writing.written} replies; longest pause {writing.pause:.2f} s")
+    assert right(verdict) == RIGHT and verdict["delivered"] == writing.written
+    await desk.end_all()
+    assert await desk.attempts_by(said["release"]) > 0
+    assert writing.pause <= 1.0
+
+
+@BOTH
+async def test_while_the_provider_is_down_it_is_undecided_and_what_ran_stays(desk: SharedDesk) -> None:
+    await desk.remote.ask("POST", "faults", {"service": "sunshine", "mode": "down"})
+    code, said, _ = await desk.deploy("--timeout", "3", HELIOGRAPH_CONCURRENCY="50")
+    assert code == 3 and said["outcome"] == "undecided", said
+    assert desk.child is not None and desk.child.process.returncode is None
+    await desk.remote.ask("DELETE", "faults")
+    writing = Writing(desk).start()
+    await asyncio.sleep(0.5)
+    verdict = await writing.end()
+    assert right(verdict) == RIGHT
+    code, said, _ = await desk.deploy(HELIOGRAPH_CONCURRENCY="50")
+    assert code == 0, said
+
+
+@BOTH
+async def test_forced_through_it_is_fenced_by_its_own_failures_and_what_ran_sends_on(desk: SharedDesk) -> None:
+    writing = Writing(desk).start()
+    wrong = {SECRET: "not-the-right-secret-0123456789"}
+    code, said, seconds = await desk.deploy("--force", "--reason", "the probe is wrong", **wrong)
+    assert code == 1 and said["stage"] == "fenced" and said["variable"] == SECRET, said
+    verdict = await writing.end()
+    print(f"fenced after {seconds:.2f} s; {writing.written} replies; longest pause {writing.pause:.2f} s")
+    assert right(verdict) == RIGHT and verdict["delivered"] == writing.written
+    assert desk.child is not None and desk.child.process.returncode is None
+    shown = {one["release"]: one for one in await desk.releases()}
+    assert shown[said["release"]]["stage"] == "fenced" and shown[said["release"]]["forced_because"] == "the probe is wrong"
+    assert [one["stage"] for one in shown.values()].count("admitted") == 1
