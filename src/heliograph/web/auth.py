@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from heliograph.services import tokens
+from heliograph.services import operators, tokens
 from heliograph.services.context import Context
 from heliograph.web.policy import SCOPES, Need, need_of
 from heliograph.web.problems import Refused
@@ -16,6 +16,7 @@ from heliograph.web.problems import Refused
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 COOKIE = "heliograph_token"
+OPERATOR_COOKIE = "heliograph_operator"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 IDENT = re.compile(r"^[A-Za-z0-9_-]{1,64}\Z")
 NOWHERE = "There is no such thing here. Check the address and the id."
@@ -24,6 +25,9 @@ NO_POLICY = "There is no such thing here, or no policy names it. Check the addre
 FOREIGN = "A page of another site asked for this change. Programs send Authorization: Bearer instead of a cookie."
 NOBODY = "Send an API token: Authorization: Bearer hgt_…"
 VOID = "This API token is unknown, expired or revoked. Send a good one: Authorization: Bearer hgt_… (`heliograph token issue` makes one)."
+NO_OPERATOR = (
+    "This is for operators. Send an operator's token: Authorization: Bearer hgt_… (`heliograph token issue --operator` makes one)."
+)
 CHALLENGE = {"www-authenticate": 'Bearer realm="heliograph"'}
 
 
@@ -41,7 +45,7 @@ class Actor:
 
     def may(self, need: Need) -> bool:
         """Whether the scopes cover it."""
-        return need in (Need.OPEN, Need.ANYBODY) or need.value in self.scopes
+        return need in (Need.OPEN, Need.ANYBODY) or (need is not Need.OPERATOR and need.value in self.scopes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,33 @@ class OpenAccess:
     account: str
     agent: str
     hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Somebody who runs the installation; `id` is their token's, "demo" in a demonstration without login."""
+
+    id: str
+    name: str
+
+    @property
+    def actor(self) -> str:
+        """As the ledger names them."""
+        return f"operator:{self.id}"
+
+
+def operator(request: Connection) -> Operator:
+    """The operator who asks. Raises Refused (401) where nobody is known."""
+    known = request.scope["state"].get("operator")
+    if not isinstance(known, Operator):
+        raise Refused(401, NO_OPERATOR, headers=CHALLENGE)
+    return known
+
+
+def found_operator(request: Connection) -> Operator | None:
+    """The operator who asks, or None: for a login page."""
+    known = request.scope["state"].get("operator")
+    return known if isinstance(known, Operator) else None
 
 
 def current(request: Connection) -> Actor:
@@ -84,6 +115,11 @@ async def authorize(connection: Connection, handler: BaseRouteHandler) -> None:
         raise Refused(403, FOREIGN)
     if need is Need.OPEN:
         return
+    if need is Need.OPERATOR:
+        connection.scope["state"]["operator"] = await _identify_operator(connection)
+        if not handler.opt.get("anybody"):
+            operator(connection)
+        return
     actor = await _identify(connection)
     connection.scope["state"]["actor"] = actor
     if need is Need.ANYBODY:
@@ -110,6 +146,24 @@ async def _identify(connection: Connection) -> Actor | None:
         return by_cookie
     _known_host(connection, open_access)
     return Actor(open_access.account, open_access.agent, frozenset(SCOPES), f"agent:{open_access.agent}")
+
+
+async def _identify_operator(connection: Connection) -> Operator | None:
+    header, cookie = connection.headers.get("authorization", ""), connection.cookies.get(OPERATOR_COOKIE, "")
+    context: Context = connection.app.state.application.context
+    open_access: OpenAccess | None = connection.app.state.open_access
+    if header:
+        scheme, _, text = header.partition(" ")
+        token = await operators.authenticate(context, text.strip()) if scheme.lower() == "bearer" else None
+        return Operator(token.id, token.name) if token is not None else None
+    if not cookie and open_access is None:
+        return None
+    _same_origin(connection)
+    token = await operators.authenticate(context, cookie) if cookie else None
+    if token is not None or open_access is None:
+        return Operator(token.id, token.name) if token is not None else None
+    _known_host(connection, open_access)
+    return Operator("demo", "Operator")
 
 
 async def _by_token(context: Context, text: str, kind: str) -> Actor | None:

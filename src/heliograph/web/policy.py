@@ -17,6 +17,8 @@ class Need(StrEnum):
     READ = "read"
     WRITE = "write"
     ADMIN = "admin"
+    #: Not an account's: who runs the installation.
+    OPERATOR = "operator"
 
 
 API = "/api/v1"
