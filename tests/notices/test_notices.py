@@ -97,7 +97,7 @@ async def test_dismissed_is_dismissed_until_it_becomes_graver(tmp_path: Path, da
         await notices.saw(made.context, home.account, agent, incident)
         [shown] = await told.shown(home)
         assert shown.seen.seen_at and shown.banner
-        await notices.dismiss(made.context, home.account, agent, incident)
+        await notices.dismiss(made.context, home.account, agent, incident, admin=False)
         await made.say(home)
         await told.run(2)
         [shown] = await told.shown(home)
@@ -105,7 +105,7 @@ async def test_dismissed_is_dismissed_until_it_becomes_graver(tmp_path: Path, da
         assert shown.notice.counted.severity == Severity.CRITICAL == shown.seen.severity
         assert notices.Shown(shown.notice, notices.Seen(1, 2, Severity.MAJOR)).banner
         with pytest.raises(Missing):
-            await notices.dismiss(made.context, made.homes[1].account, made.homes[1].agents[0], incident)
+            await notices.dismiss(made.context, made.homes[1].account, made.homes[1].agents[0], incident, admin=True)
 
 
 async def test_one_account_s_dead_token_is_that_account_s_news_alone(tmp_path: Path, database: str) -> None:

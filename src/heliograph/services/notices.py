@@ -226,9 +226,9 @@ async def saw(context: Context, account: str, agent: str, incident: str) -> None
     await _note(context, account, agent, incident, dismissed="")
 
 
-async def dismiss(context: Context, account: str, agent: str, incident: str) -> None:
+async def dismiss(context: Context, account: str, agent: str, incident: str, *, admin: bool) -> None:
     """An agent does not want it at the top of the page. It comes back if it becomes graver. Raises Missing."""
-    for reader in (agent, ADMINS):
+    for reader in (agent, ADMINS) if admin else (agent,):
         document = await context.store.document(account, KIND, _id(incident, reader))
         if document is not None:
             await _note(context, account, agent, incident, dismissed=decode(document).counted.severity)

@@ -77,7 +77,7 @@ async def bell_piece(request: Asked) -> Response[str]:
 async def dismiss(request: Asked, incident: FromPath[str]) -> Response[str]:
     """Take it from the top of the page; the bell keeps it."""
     actor = current(request)
-    await notices.dismiss(running(request).context, actor.account, actor.agent, incident)
+    await notices.dismiss(running(request).context, actor.account, actor.agent, incident, admin="admin" in actor.scopes)
     return done("changed")
 
 

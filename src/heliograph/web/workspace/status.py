@@ -84,7 +84,7 @@ async def set_me(request: Asked) -> Response[str]:
     mail, language = str(form.get("mail", "")).strip(), str(form.get("language", ""))
     context = running(request).context
     await people.set_person(context, actor.account, actor.agent, mail=mail, language=language, actor=actor.actor)
-    return Response(say("Saved."), media_type="text/plain", headers={**HEADERS, "hx-refresh": "true"})
+    return Response(say("Saved."), status_code=200, media_type="text/plain", headers={**HEADERS, "hx-refresh": "true"})
 
 
 @get("/desk/status/{incident:str}/replies.csv", opt=ADMIN)
