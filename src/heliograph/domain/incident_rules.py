@@ -159,9 +159,13 @@ def opened(number: int, cause: Cause, troubles: Sequence[Trouble], *, onset_at: 
 def joined(incident: Incident, troubles: Iterable[Trouble]) -> list[Event]:
     """What troubles add to an incident: subjects that are new to it, a relapse, a cause."""
     known = {subject[:4] for subject in incident.subjects}
+    going_on = {subject[:3] for subject in incident.subjects if not subject.until}
     events: list[Event] = []
     for trouble in troubles:
         kind, account, id, since, until, oldest_at = trouble.subject
+        if (kind, account, id, since) in known and not until and (kind, account, id) not in going_on:
+            # The hold is the same one: what was tried as its end has failed.
+            since = max(subject.until for subject in incident.subjects if subject[:3] == (kind, account, id))
         if (kind, account, id, since) not in known:
             known.add((kind, account, id, since))
             if incident.mitigated_at and not until and not events:
