@@ -14,6 +14,14 @@ from heliograph.ports.store import Store
 from heliograph.services import releases
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_TOLD = {
+    "operator_paged": ("page", "taken"),
+    "operator_not_paged": ("page", "refused"),
+    "admin_not_mailed": ("mail", "refused"),
+    "heartbeat_lost": ("heartbeat", "refused"),
+    #: On purpose: something is not well.
+    "heartbeat_withheld": ("heartbeat", "withheld"),
+}
 __all__ = ["CONTENT_TYPE", "Metrics"]
 
 
@@ -37,6 +45,10 @@ class Metrics:
         self._polls = self._counter("polls_failed", "Rounds of asking a service for news that it did not answer", "provider", "reason")
         self._bugs = self._counter("bugs", "Faults of this software that were caught and written down", "place")
         self._rounds = self._counter("rounds_failed", "Rounds of background loops that will be made again", "error")
+        self._told = self._counter("told", "Words that were carried out of the installation, or were not", "way", "outcome")
+        self._paged = Histogram(
+            "heliograph_page_seconds", "From the first failure until operators were paged", buckets=_SECONDS, registry=self.registry
+        )
         self._deliveries = self._gauge("deliveries", "Replies' parts by state", "state")
         self._unaccounted = self._gauge(
             "unaccounted", "Replies' parts that were written and are in no state: anything but 0 is a loss, or a read between two writes"
@@ -74,6 +86,10 @@ class Metrics:
             self._webhooks.labels(str(fields["provider"]), "taken").inc()
         elif name.endswith("_bug"):
             self._bugs.labels(name.removesuffix("_bug")).inc()
+        elif name in _TOLD:
+            self._told.labels(*_TOLD[name]).inc()
+            if "seconds" in fields:
+                self._paged.observe(float(fields["seconds"]))
         elif name in self._counted:
             counter, labels = self._counted[name]
             counter.labels(*(str(fields[label]) for label in labels)).inc()
