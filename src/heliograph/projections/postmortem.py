@@ -66,7 +66,7 @@ class Line(msgspec.Struct, frozen=True):
     at: int
     seq: int
     kind: str
-    values: dict[str, str | int]
+    values: dict[str, str | int | float]
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -218,9 +218,9 @@ def _said(events: Sequence[EventRead], kinds: Sequence[str], *, first: bool) -> 
     return (found[0] if first else found[-1]) if found else 0
 
 
-def _values(event: EventRead) -> dict[str, str | int]:
+def _values(event: EventRead) -> dict[str, str | int | float]:
     data: dict[str, object] = msgspec.json.decode(event.data)
-    return {name: value for name, value in data.items() if isinstance(value, str | int) and not isinstance(value, bool)}
+    return {name: value for name, value in data.items() if isinstance(value, str | int | float) and not isinstance(value, bool)}
 
 
 def settings_diff(before: Mapping[str, str], after: Mapping[str, str]) -> list[Setting]:

@@ -39,7 +39,7 @@ def picture(moments: Sequence[Moment], *, title: str, name: Callable[[str], str]
         for kind, since, until in BARS
         if since in at and until in at
     ]
-    marks = [Mark(x(at[one]), f"{name(one)} {offset(at[one] - start)}") for one in SHOWN if one in at]
+    marks = [Mark(x(at[one]), f"{name(one)} {offset(at[one] - start)}" if at[one] > start else name(one)) for one in SHOWN if one in at]
     lines = [_mark(mark, row) for row, mark in enumerate(marks)]
     height = TOP + BAR + 12 + ROW * len(marks) + 6
     label = escape(title)

@@ -3,12 +3,15 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from babel.numbers import format_decimal
+
 from heliograph.domain.events import EVENTS
 from heliograph.domain.retry import SECOND
 from heliograph.projections.postmortem import SECTIONS, Draft, Line, Postmortem, Remedy, intervals
 from heliograph.projections.public.board import facts_of
 from heliograph.projections.wording import public
 from heliograph.projections.wording.catalogs import translate
+from heliograph.projections.wording.languages import language_of
 from heliograph.projections.wording.pieces import Message, Piece, fill, flat, one
 from heliograph.projections.wording.prose import Prose
 from heliograph.projections.wording.values import MOMENT, PHASES, SEVERITIES, cause, date, number, span
@@ -77,6 +80,12 @@ LINES: dict[str, Message] = {
     "trial_started": one("A probe passes; one conversation is tried first."),
     "trial_passed": one("The one that was tried was accepted."),
     "hold_ended": one("The hold has ended."),
+    "alarm_raised": one("A detector raised its alarm ({detector}): score {score}, threshold {threshold}."),
+    "alarm_cleared": one("The alarm has ended ({detector})."),
+    "attribution_decided": one(
+        "The release was compared with another one: {failed} failed and {succeeded} got through, "
+        "of the other {other_failed} and {other_succeeded}."
+    ),
     "release_registered": one("The release was started for the first time."),
     "release_admitted": one("The release was admitted: it may send."),
     "release_forced": one("Somebody let the release send although it had not proved itself."),
@@ -116,7 +125,7 @@ def exact(language: str, at: int) -> str:
 def line_text(language: str, line: Line) -> str:
     """What an event on the timeline says, in the reader's language."""
     message = LINES.get(line.kind) or one(EVENTS[line.kind].sentence if line.kind in EVENTS else line.kind)
-    written = {name: Piece(number(language, value) if isinstance(value, int) else value) for name, value in line.values.items()}
+    written = {name: Piece(_value(language, value)) for name, value in line.values.items()}
     written["cause"] = cause(language, str(line.values.get("reason", "")))
     for name, known in (("phase", PHASES), ("severity", SEVERITIES)):
         value = str(line.values.get(name, ""))
@@ -126,6 +135,10 @@ def line_text(language: str, line: Line) -> str:
         return flat(fill(language, message, written, {}))
     except KeyError:
         return word(language, message)
+
+
+def _value(language: str, value: str | int | float) -> str:
+    return value if isinstance(value, str) else format_decimal(round(value, 2), locale=language_of(language).locale)
 
 
 def markdown(story: Postmortem, remedies: Iterable[Remedy], language: str) -> str:

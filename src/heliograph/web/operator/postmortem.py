@@ -17,6 +17,7 @@ from heliograph.projections.wording.languages import EN, LANGUAGES, Language, kn
 from heliograph.services import incidents, postmortems, remarks, remedies
 from heliograph.services.context import Invalid, Missing
 from heliograph.services.status_page import load_board
+from heliograph.web.operator import entry
 from heliograph.web.operator.postmortem_acts import carry_out
 from heliograph.web.policy import Need
 from heliograph.web.problems import Refused
@@ -30,7 +31,8 @@ from heliograph.web.workspace import asking
 Asked = Request[Any, Any, Any]
 #: Who the operator is that asks, as the ledger names them, and the name that they go by. Raises Refused for anybody else.
 Guard = Callable[[Asked], tuple[str, str]]
-OPEN = {"need": Need.OPEN}
+#: Who asks is looked up, and the guard decides.
+OPEN = {"need": Need.OPERATOR, "anybody": True}
 TOP = "/operator/postmortems"
 TEMPLATES = environment()
 TEMPLATES.loader = ChoiceLoader(
@@ -79,6 +81,7 @@ async def act(request: Asked, incident: FromPath[str], language: FromQuery[str] 
     form: FormMultiDict = await asking.form_of(request)
     try:
         await carry_out(live.context, incident, form, actor=actor, author=name)
+        live.forget()
     except (Invalid, Refusal) as wrong:
         return await _desk(live, incident, spoken, wrong=str(wrong), code=422 if isinstance(wrong, Invalid) else 409)
     there = f"{TOP}/{incident}?language={spoken.tag}#{form.get('act', '')}"
@@ -123,7 +126,7 @@ def _unsaved(request: asking.Asked, error: Exception) -> Response[Any]:
 def story_routes(live: Live, guard: Guard) -> list[ControllerRouterHandler]:
     """These pages, for operators only."""
     handlers: ExceptionHandlersMap = {
-        Refused: asking.refused, Missing: asking.missing, Unavailable: _unsaved, Conflict: _unsaved,
+        Refused: entry.refused, Missing: asking.missing, Unavailable: _unsaved, Conflict: _unsaved,
     }  # fmt: skip
     # The framework copies options deeply; functions are copied as they are.
     made = Router(

@@ -42,6 +42,7 @@ async def discuss(request: Asked, language: FromPath[str], incident: FromPath[st
     except Refusal:
         wrong = say(spoken, "You cannot comment now: this page is closed for comments, or you have written a lot in the last hour.")
         return await _form(live, spoken, incident, "discuss", wrong=wrong, text=text, code=409)
+    live.forget()
     there = f"/status/{language}/incidents/{incident}"
     return Response(b"", status_code=303, headers={**HEADERS, "location": there})
 

@@ -53,6 +53,10 @@ class Live:
         assert self._board is not None
         return self._board
 
+    def forget(self) -> None:
+        """Somebody here has just changed something: look before the next answer."""
+        self._looked_at = 0
+
     async def file(self, path: str) -> File | None:
         """The public file at an address, or None. Raises Unavailable."""
         board = await self.board()

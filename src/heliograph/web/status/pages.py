@@ -50,7 +50,7 @@ async def public(request: Asked) -> Response[bytes]:
         raise Refused(404, NOTHING)
     headers = {
         "etag": file.etag,
-        "cache-control": f"public, max-age={_keep(request)}, stale-while-revalidate=60, stale-if-error=86400",
+        "cache-control": _keep(request),
         "access-control-allow-origin": "*",
         "content-security-policy": f"{POLICY}; frame-ancestors 'none'",
         "x-content-type-options": "nosniff",
@@ -60,9 +60,11 @@ async def public(request: Asked) -> Response[bytes]:
     return Response(file.made.body, media_type=file.made.media_type, headers=headers)
 
 
-def _keep(request: Asked) -> int:
-    """Seconds. An asset's address changes with its content."""
-    return 31_536_000 if "/assets/" in request.url.path and request.url.query else 10
+def _keep(request: Asked) -> str:
+    """An asset's address changes with its content. All else is asked for anew by browsers, and kept for a while by what stands between."""
+    if "/assets/" in request.url.path and request.url.query:
+        return "public, max-age=31536000, immutable"
+    return "public, max-age=0, s-maxage=10, stale-if-error=86400"
 
 
 def _spelled(path: str) -> str:

@@ -86,7 +86,8 @@ def counts(made: Draft, tag: str) -> list[tuple[str, str]]:
 def _lines(made: Draft, tag: str) -> list[tuple[int, int, str]]:
     """The timeline as (time, event, text): moments that are older than the event that says them, and events."""
     moments = [(one.at, 0, say.word(tag, say.MOMENTS[one.name])) for one in made.moments if one.at and one.name in ("onset", "detected")]
-    return sorted([*moments, *((line.at, line.seq, say.line_text(tag, line)) for line in made.lines)])
+    lines = [(line.at, line.seq, say.line_text(tag, line)) for line in made.lines]
+    return sorted([*moments, *lines], key=lambda each: each[:2])
 
 
 def _remedies(remedies: tuple[Remedy, ...], tag: str) -> list[tuple[str, str, str, str, str, int]]:
