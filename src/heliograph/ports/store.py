@@ -43,8 +43,7 @@ class Moving(Unavailable):
 SWEEPER = "~sweeper"
 
 
-@dataclass(frozen=True, slots=True)
-class NewDelivery:
+class NewDelivery(NamedTuple):
     """A part to be queued; the store gives it its place in the lane."""
 
     id: str

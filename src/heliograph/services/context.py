@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from heliograph.domain.ids import id_value, make_id
+from heliograph.ports import rows
 from heliograph.ports.runtime import Clock, Failpoint, Files, Observe, Rng
 from heliograph.ports.store import Conflict, Fenced, Store
 from heliograph.services.breaker import Breaker
@@ -15,6 +16,8 @@ from heliograph.services.policies import Policies
 T = TypeVar("T")
 #: How often an act is decided anew when somebody else was quicker; beyond it something is wrong.
 ROUNDS = 20
+#: Tickets whose place is remembered.
+TICKETS = 10_000
 
 
 class Invalid(ValueError):
@@ -44,6 +47,18 @@ class Context:
     #: Set when a channel was connected or changed, so that it is listened to at once.
     channels_changed: asyncio.Event = field(default_factory=asyncio.Event)
     _last_id: int = 0
+    _tickets: dict[tuple[str, str], rows.Ticket] = field(default_factory=dict)
+
+    async def lasting_ticket(self, account: str, id: str) -> rows.Ticket | None:
+        """A ticket, for what never changes of one: conversation, channel and contact. Remembered, since every reply asks."""
+        known = self._tickets.get((account, id))
+        if known is None:
+            known = await self.store.ticket(account, id)
+            if known is not None:
+                if len(self._tickets) >= TICKETS:
+                    del self._tickets[next(iter(self._tickets))]
+                self._tickets[account, id] = known
+        return known
 
     def suspect(self, account: str, channel: str) -> None:
         """Ask for a probe of a channel sooner than the next round."""

@@ -24,7 +24,7 @@ SUSPICIOUS = frozenset({Reason.PROVIDER_DOWN, Reason.NETWORK, Reason.NO_ANSWER, 
 HOLDING = frozenset({Effect.HOLD_CREDENTIAL, Effect.HOLD_CHANNEL})
 #: Codes of attempts that were recorded and then not made: a hold came in between, or the lease was too short.
 NOT_CALLED = frozenset({"not_started", "late_start", decide.KEY_EXPIRED, *Question})
-#: Microseconds for which a claim vouches for the channel: another process may have put it on hold since.
+#: Microseconds for which a claim, or a look, vouches for the channel: another process may have put it on hold since.
 FRESH = 50_000
 #: Seconds between the end of an attempt's last call and the end of its lease.
 MARGIN = 2.0
@@ -41,6 +41,8 @@ class Delivering:
         self._worker = worker
         self._lease = lease
         self._goes_on = goes_on
+        #: When a channel, with a version of its credential, was last looked up and found not to be on hold.
+        self._seen_well: dict[tuple[str, str], int] = {}
 
     async def deliver(self, claimed: Claimed, *, mark: int) -> None:
         """See the module. `mark` is that of the holds before the claim. While nobody else waits, the lane goes on.
@@ -137,12 +139,15 @@ class Delivering:
         """Whether a hold came between the claim and now, recorded by this process or, if that is a while ago, by any."""
         if self._holds.covers(connected, since=mark):
             return True
-        if self._context.clock.now() - claimed.delivery.started_at <= FRESH:
+        now, subject = self._context.clock.now(), (claimed.delivery.channel, connected.version)
+        if now - max(claimed.delivery.started_at, self._seen_well.get(subject, 0)) <= FRESH:
             return False
         try:
             stopped = await held(self._context.store, connected)
         except Unavailable:
             return True
+        if not stopped:
+            self._seen_well[subject] = now
         return stopped or self._holds.covers(connected, since=mark)
 
     async def _take_control(self, claimed: Claimed, connected: Connected, to: Address, mark: int) -> None:

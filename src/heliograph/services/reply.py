@@ -41,7 +41,7 @@ async def reply(
     """
     if not contents:
         raise Invalid("A comment needs text or a file.")
-    ticket = await context.store.ticket(account, ticket_id)
+    ticket = await context.lasting_ticket(account, ticket_id)
     if ticket is None:
         raise Missing("ticket")
     now = context.clock.now()
