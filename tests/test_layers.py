@@ -10,7 +10,7 @@ import pytest
 from tests.architecture import ROOT
 
 LAYERS = (
-    "cli", "web", "worker", "services", "providers", "desks", "storage", "sandbox", "announce", "projections", "ports", "domain",
+    "cli", "drill", "web", "worker", "services", "providers", "desks", "storage", "sandbox", "announce", "projections", "ports", "domain",
 )  # fmt: skip
 PROVIDERS = ("sunshine", "telegram")
 

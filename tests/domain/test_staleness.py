@@ -1,5 +1,7 @@
 """Which waiting replies may go by themselves: nearly all, and none where sending it now would be wrong."""
 
+from typing import Any
+
 import pytest
 
 from heliograph.domain.delivery import Question
@@ -29,7 +31,7 @@ PLAIN = Circumstances(HOUR, 0, LIMIT, None, 0, [], "Your parcel left Hamburg yes
         ({"later": ["Your parcel left Hamburg yesterday!"]}, Question.WRITTEN_AGAIN),
     ],
 )
-def test_questions(changes: dict[str, object], question: Question | None) -> None:
+def test_questions(changes: dict[str, Any], question: Question | None) -> None:
     assert stale(PLAIN._replace(**changes)) is question
 
 
