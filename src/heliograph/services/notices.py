@@ -142,7 +142,10 @@ class _Account:
         self._context = context
         self._incident = incident
         self._account = account
-        self._affected = affected
+        self._of: dict[str, list[Affected]] = {ADMINS: affected} if affected else {}
+        for one in affected:
+            if one.agent:
+                self._of.setdefault(one.agent, []).append(one)
         self._title = title
 
     async def follow(self) -> int:
@@ -152,8 +155,9 @@ class _Account:
         numbers = await self._numbers(before)
         changes = Changes(self._account, now)
         told = 0
-        readers = sorted({one.agent for one in self._affected if one.agent})
-        for reader in [*readers, ADMINS] if self._affected else []:
+        for reader in sorted(self._of):
+            # Thousands of readers must not keep the replies of others from going out.
+            await self._context.clock.sleep(0)
             kept = before.pop(_id(self._incident.id, reader), None)
             notice = self._notice(reader, numbers, kept, now)
             if kept is not None and self._incident.over and not notice.open:
@@ -171,7 +175,7 @@ class _Account:
 
     def _notice(self, reader: str, numbers: Mapping[str, int], kept: rows.Document | None, now: int) -> Notice:
         agent = "" if reader == ADMINS else reader
-        mine = [one for one in self._affected if not agent or one.agent == agent]
+        mine = self._of[reader]
         counted = facts(self._incident, mine, provider_title=self._title, account=self._account, agent=agent)
         told_at = decode(kept).told_at if kept else now
         # When people were told is itself a part of the record, which would change with each telling.
@@ -181,9 +185,8 @@ class _Account:
         """What people call the tickets. Those that a notice has named are not asked for again."""
         known = {line.ticket: line.number for document in before.values() for line in decode(document).tickets}
         named: set[str] = set()
-        for reader in {one.agent for one in self._affected}:
-            named |= set(list(dict.fromkeys(one.ticket for one in self._affected if one.agent == reader))[:NAMED])
-        named |= set(list(dict.fromkeys(one.ticket for one in self._affected))[:NAMED])
+        for mine in self._of.values():
+            named |= set(list(dict.fromkeys(one.ticket for one in mine))[:NAMED])
         for id in named - known.keys():
             ticket = await self._context.store.ticket(self._account, id) if id else None
             known[id] = ticket.number if ticket else 0
