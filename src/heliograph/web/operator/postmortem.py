@@ -18,21 +18,19 @@ from heliograph.services import incidents, postmortems, remarks, remedies
 from heliograph.services.context import Invalid, Missing
 from heliograph.services.status_page import load_board
 from heliograph.web.operator import entry
+from heliograph.web.operator.entry import ANYBODY
 from heliograph.web.operator.postmortem_acts import carry_out
-from heliograph.web.policy import Need
 from heliograph.web.problems import Refused
 from heliograph.web.status.forms import HEADERS
 from heliograph.web.status.live import Live
 from heliograph.web.status.site import HTML, environment
 from heliograph.web.status.story import story_of
 from heliograph.web.status.views import about, helpers
-from heliograph.web.workspace import asking
+from heliograph.web.workspace.asking import form_of
 
 Asked = Request[Any, Any, Any]
 #: Who the operator is that asks, as the ledger names them, and the name that they go by. Raises Refused for anybody else.
 Guard = Callable[[Asked], tuple[str, str]]
-#: Who asks is looked up, and the guard decides.
-OPEN = {"need": Need.OPERATOR, "anybody": True}
 TOP = "/operator/postmortems"
 TEMPLATES = environment()
 TEMPLATES.loader = ChoiceLoader(
@@ -55,7 +53,7 @@ def _page(name: str, data: dict[str, Any], *, code: int = 200) -> Response[bytes
     return Response(TEMPLATES.get_template(name).render(data).encode(), status_code=code, media_type=HTML, headers=HEADERS)
 
 
-@get(TOP, opt=OPEN)
+@get(TOP, opt=ANYBODY)
 async def stories(request: Asked) -> Response[bytes]:
     """Every public incident, and who asked for help."""
     operator_of(request)
@@ -66,19 +64,19 @@ async def stories(request: Asked) -> Response[bytes]:
     return _page("postmortems.html", data)
 
 
-@get(f"{TOP}/{{incident:str}}", opt=OPEN)
+@get(f"{TOP}/{{incident:str}}", opt=ANYBODY)
 async def story(request: Asked, incident: FromPath[str], language: FromQuery[str] = "en") -> Response[bytes]:
     """One incident's desk."""
     operator_of(request)
     return await _desk(_live(request), incident, known(language) or EN)
 
 
-@post(f"{TOP}/{{incident:str}}", opt=OPEN)
+@post(f"{TOP}/{{incident:str}}", opt=ANYBODY)
 async def act(request: Asked, incident: FromPath[str], language: FromQuery[str] = "en") -> Response[bytes]:
     """Carry out what a form asks for; what cannot be is said above the page, with what was typed kept in the browser's history."""
     actor, name = operator_of(request)
     live, spoken = _live(request), known(language) or EN
-    form: FormMultiDict = await asking.form_of(request)
+    form: FormMultiDict = await form_of(request)
     try:
         await carry_out(live.context, incident, form, actor=actor, author=name)
         live.forget()
@@ -88,7 +86,7 @@ async def act(request: Asked, incident: FromPath[str], language: FromQuery[str] 
     return Response(b"", status_code=303, headers={**HEADERS, "location": there})
 
 
-@get(f"{TOP}/{{incident:str}}/preview", opt=OPEN)
+@get(f"{TOP}/{{incident:str}}/preview", opt=ANYBODY)
 async def preview(request: Asked, incident: FromPath[str], language: FromQuery[str] = "en") -> Response[bytes]:
     """As everybody will read it."""
     operator_of(request)
@@ -119,14 +117,10 @@ async def _desk(live: Live, incident: str, language: Language, *, wrong: str = "
     return _page("postmortem_desk.html", data, code=code)
 
 
-def _unsaved(request: asking.Asked, error: Exception) -> Response[Any]:
-    return asking.plainly(request, 503, "Nothing was saved: the store does not answer. Try again in a moment.")
-
-
 def story_routes(live: Live, guard: Guard) -> list[ControllerRouterHandler]:
     """These pages, for operators only."""
     handlers: ExceptionHandlersMap = {
-        Refused: entry.refused, Missing: asking.missing, Unavailable: _unsaved, Conflict: _unsaved,
+        Refused: entry.refused, Missing: entry.missing, Unavailable: entry.unsaved, Conflict: entry.unsaved,
     }  # fmt: skip
     # The framework copies options deeply; functions are copied as they are.
     made = Router(
