@@ -10,7 +10,7 @@ from heliograph.bootstrap.application import Application
 from heliograph.domain.decide import Refusal
 from heliograph.domain.delivery import State
 from heliograph.ports.provider import ProviderSpec
-from heliograph.services import configure, tokens
+from heliograph.services import configure, operators, tokens
 from heliograph.services.context import Invalid, Missing
 from heliograph.services.decisions import decide_on
 
@@ -72,6 +72,18 @@ class RevokeToken(msgspec.Struct, forbid_unknown_fields=True):
     """Make a token void."""
 
     account: str
+    token: str
+
+
+class IssueOperatorToken(msgspec.Struct, forbid_unknown_fields=True):
+    """A token of the installation, for somebody who runs it."""
+
+    name: str
+
+
+class RevokeOperatorToken(msgspec.Struct, forbid_unknown_fields=True):
+    """Make an operator's token void."""
+
     token: str
 
 
@@ -146,6 +158,16 @@ async def _revoke_token(application: Application, wanted: RevokeToken) -> Answer
     return {"token": wanted.token}
 
 
+async def _issue_operator_token(application: Application, wanted: IssueOperatorToken) -> Answer:
+    token, text = await operators.issue(application.context, wanted.name)
+    return {"token": token, "text": text}
+
+
+async def _revoke_operator_token(application: Application, wanted: RevokeOperatorToken) -> Answer:
+    await operators.revoke(application.context, wanted.token)
+    return {"token": wanted.token}
+
+
 _Operation = Callable[[Application, Any], Awaitable[Answer]]
 OPERATIONS: dict[type[msgspec.Struct], _Operation] = {
     Resend: _resend,
@@ -154,6 +176,8 @@ OPERATIONS: dict[type[msgspec.Struct], _Operation] = {
     AddChannel: _add_channel,
     IssueToken: _issue_token,
     RevokeToken: _revoke_token,
+    IssueOperatorToken: _issue_operator_token,
+    RevokeOperatorToken: _revoke_operator_token,
     releasing.ForceRelease: releasing.force,
     releasing.RollBack: releasing.roll_back,
     rekeying.RotateKeys: rekeying.rotate,

@@ -18,7 +18,7 @@ from heliograph.bootstrap.notify import Notify
 from heliograph.bootstrap.process import WebServer, listen
 from heliograph.bootstrap.publicity import outlets
 from heliograph.bootstrap.system import SystemClock
-from heliograph.bootstrap.watch import outward, steps, stories
+from heliograph.bootstrap.watch import Staying, outward, steps, stories
 from heliograph.bootstrap.watchdog import Watchdog
 from heliograph.ports.runtime import Observe
 from heliograph.services.attention import Attention
@@ -27,6 +27,8 @@ from heliograph.services.proving import Expected
 from heliograph.web import vitals as vital
 from heliograph.web.app import create_app
 from heliograph.web.auth import OpenAccess
+from heliograph.web.operator.postmortem import story_routes
+from heliograph.web.operator.routes import operator_guard, operator_routes
 from heliograph.web.status.live import Live
 from heliograph.web.status.pages import status_routes
 from heliograph.web.status.publishing import Publishing
@@ -93,9 +95,8 @@ class Process:
         listening = listening or self.roles.web
         self._pages = pages
         if listening is not None:
-            app = create_app(
-                self.application, vitals=self.vitals, extra=[*pages.handlers, *status_routes(self._status)], open_access=pages.open_access
-            )
+            extra = [*pages.handlers, *status_routes(self._status), *operator_routes, *story_routes(self._status, operator_guard)]
+            app = create_app(self.application, vitals=self.vitals, extra=extra, open_access=pages.open_access)
             self._server = WebServer(logged(app), listening)
             await self._server.start()
 
@@ -226,6 +227,7 @@ async def assemble(config: Config, roles: Roles, *, again: bool = False) -> Proc
     elif config.database:
         # Another process delivers: pages that are open here ask again whenever it has written.
         touched.append(application.live.everything)
+        watching = Watching(application.context, Attention(), [Staying(application).step])
 
     def on_touched() -> None:
         for each in touched:

@@ -15,6 +15,7 @@ from heliograph.services.context import Context
 from heliograph.services.impact import impact, provider_title
 from heliograph.services.incident_acts import Note, notes
 from heliograph.services.incidents import find_anywhere
+from heliograph.services.operators import listed
 from heliograph.services.resume import Drain, drains
 
 #: Events of an incident that a page shows.
@@ -74,7 +75,8 @@ async def case_of(context: Context, id: str) -> Case:
     ]
     shares.sort(key=lambda share: (-share.facts.replies, share.name))
     now = context.clock.now()
-    lines = _lines(events, await notes(store, incident), accounts | channels)
+    people = {f"operator:{token.id}": token.name for token in await listed(store)}
+    lines = _lines(events, await notes(store, incident), accounts | channels | people)
     return Case(
         incident, facts(incident, affected, provider_title=title), shares, lines,
         await drains(store, incident, affected, now=now), affected, Counter(one.question for one in affected if one.became == "asked"),
@@ -91,7 +93,16 @@ def _lines(events: Sequence[rows.EventRead], texts: Mapping[str, Note], names: M
         note = texts.get(str(fields.get("note", "")))
         shown = fields | {"subject": names.get(str(fields.get("subject", "")), fields.get("subject", ""))}
         sentence = cls.sentence.format(**shown) if cls is not None else f"An event of a newer version: {event.kind}."
-        found.append(Line(event.seq, event.recorded_at, event.kind, sentence, event.actor, note.text if note is not None else ""))
+        found.append(
+            Line(
+                event.seq,
+                event.recorded_at,
+                event.kind,
+                sentence,
+                names.get(event.actor, event.actor),
+                note.text if note is not None else "",
+            )
+        )
     return found
 
 
