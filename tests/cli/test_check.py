@@ -123,15 +123,15 @@ def test_a_schema_that_is_older_or_newer(heliograph: Shell, place: tuple[str, ..
 
 
 def test_what_is_recorded_lies_in_the_past() -> None:
-    (finding,) = here.of_clock({"the disk": 0}, last_event_at=int((time.time() + 3600) * 1_000_000))
+    (finding,) = here.of_clock({"the disk": 0}, last_write_at=int((time.time() + 3600) * 1_000_000))
     assert finding.rule.id == "HG.E012" and "3600 s behind what is recorded" in finding.detail
-    (finding,) = here.of_clock({}, last_event_at=1)
+    (finding,) = here.of_clock({}, last_write_at=1)
     assert finding.rule.id == "HG.I012"
 
 
 def test_clocks_are_compared_in_both_directions() -> None:
     def told(**ahead: int) -> tuple[str, str]:
-        (finding,) = here.of_clock({name: seconds * 1_000_000 for name, seconds in ahead.items()}, last_event_at=0)
+        (finding,) = here.of_clock({name: seconds * 1_000_000 for name, seconds in ahead.items()}, last_write_at=0)
         return finding.rule.id, finding.detail
 
     assert told()[0] == told(server=4, disk=-3)[0] == "HG.I012"

@@ -1,6 +1,7 @@
 """One running Heliograph: every adapter named, every port filled."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,11 +13,12 @@ from heliograph.bootstrap.keyring import vault_of
 from heliograph.bootstrap.live import Live
 from heliograph.bootstrap.outside import Outside, Ways, reach
 from heliograph.bootstrap.overheard import Heard, Overheard
+from heliograph.bootstrap.places import expect_same, remember
 from heliograph.bootstrap.system import SystemClock, SystemRng, calm_collector
 from heliograph.domain.ids import id_value, make_id
 from heliograph.ports.provider import Provider, ProviderSpec
 from heliograph.ports.runtime import Failpoint, Files, Observe
-from heliograph.ports.store import Changes, Store
+from heliograph.ports.store import Changes, Store, Unavailable
 from heliograph.providers.courier import CourierHttp
 from heliograph.providers.http import AiohttpHttp
 from heliograph.providers.registry import PROVIDERS
@@ -92,6 +94,8 @@ class Application:
     noticing: list[Callable[[Changes], None]]
     outside: Outside
     _http: Closes
+    #: What keeps the store that this process writes to; "" where it writes to none, or to one that is not its own.
+    engine: str = ""
 
     @property
     def role(self) -> SqliteStore | None:
@@ -103,6 +107,18 @@ class Application:
         await self._http.close()
         await self.outside.close()
         await self.context.store.close()
+        if self.engine:
+            with contextlib.suppress(Unavailable, OSError):
+                await remember(self.config.data, await glance(self.config), now=self.context.clock.now(), closed=True)
+
+    async def still_there(self) -> bool:
+        """Note how far the store is. False where it is another one by now. Raises Unavailable."""
+        seen = await glance(self.config)
+        if self.engine and seen.engine != self.engine:
+            return False
+        if self.engine:
+            await remember(self.config.data, seen, now=self.context.clock.now(), closed=False)
+        return True
 
 
 async def _no_failpoint(name: str) -> None:
@@ -123,9 +139,19 @@ async def build(config: Config, *, observe: Observe = _unobserved, failpoint: Fa
     """Open the store, migrate it, and put everything together. Raises Unavailable, MigrationError or ValueError (master key)."""
     calm_collector()
     clock, rng = SystemClock(), SystemRng()
-    who = _who(config, await glance(config))
+    seen = await glance(config)
+    who = _who(config, seen)
     store = await _open_store(config, clock.now(), make_id("ins", id_value(clock.now(), rng.bits())), who.release)
-    return _assemble(config, store, who, clock, rng, observe, failpoint)
+    application = _assemble(config, store, who, clock, rng, observe, failpoint)
+    try:
+        seen = seen if seen.engine else await glance(config)
+        if not config.installation or seen.installation == config.installation:
+            await expect_same(application.context, config.data, seen)
+            application.engine = seen.engine
+    except BaseException:
+        await application.close()
+        raise
+    return application
 
 
 async def look(config: Config, *, observe: Observe = _unobserved, heard: Heard | None = None) -> Application:

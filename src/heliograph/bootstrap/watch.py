@@ -1,10 +1,13 @@
 """What the watching loop of a working process does each round, in this order."""
 
+import os
 from collections.abc import Awaitable, Callable
 from functools import partial
 
 from heliograph.bootstrap.application import Application
 from heliograph.bootstrap.publicity import outlets
+from heliograph.bootstrap.watchdog import STALLED
+from heliograph.domain.retry import SECOND
 from heliograph.services import detection, incidents, status_page
 from heliograph.services.heartbeat import Heartbeats
 from heliograph.services.mail import AdminMails
@@ -24,6 +27,25 @@ def stories(application: Application) -> Stories:
     return Stories(application.context, announce=outside.rooms, targets=outside.ways.operators, url=outside.ways.url)
 
 
+class Staying:
+    """Notes now and then how far the store is, outside of it, and ends the process where the store is another one by now."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._noted_at = 0
+
+    async def step(self) -> None:
+        """On PostgreSQL a look is a connection of its own, so there it is rarer."""
+        application, now = self._application, self._application.context.clock.now()
+        if now - self._noted_at < (10 if application.config.database else 2) * SECOND:
+            return
+        self._noted_at = now
+        if not await application.still_there():
+            # What waits must be doubted before anything is claimed; that is how a start begins.
+            application.context.observe("store_moved", {"why": "elsewhere", "doubted": 0})
+            os._exit(STALLED)
+
+
 def steps(application: Application, told: Stories | None = None) -> list[Step]:
     """Each reads facts, writes what follows and may run in several processes at the same time. To be appended to."""
     context = application.context
@@ -32,6 +54,7 @@ def steps(application: Application, told: Stories | None = None) -> list[Step]:
         partial(incidents.reconcile, context),
         Notices(context).reconcile,
         partial(Quarantine().step, context),
+        Staying(application).step,
         partial(status_page.reconcile, context, Memory()),
         (told or stories(application)).reconcile,
     ]

@@ -94,6 +94,15 @@ def interrupted(delivery: Delivery, policy: Policy, *, now: int) -> list[ev.Even
     return _may_be_taken(delivery, Reason.INTERRUPTED, "", policy, now=now)
 
 
+def moved(delivery: Delivery, policy: Policy, *, now: int) -> list[ev.Event]:
+    """The store is an older state or a copy: what waits here may have been sent by whoever went on elsewhere. Unknown, never queued."""
+    if delivery.state is not State.QUEUED:
+        return []
+    if policy.dedupe is DedupeClass.NONE:
+        return [ev.DoubtRaised(None), *_unprovable(delivery, policy)]
+    return [ev.DoubtRaised(now if policy.dedupe is DedupeClass.KEY else now + policy.settle)]
+
+
 def not_started(delivery: Delivery, reason: Reason, *, now: int) -> list[ev.Event]:
     """The attempt was recorded, and then the call was not made because a hold came in between."""
     return [ev.AttemptDeferred(delivery.attempt, reason, "", now, 0)]

@@ -141,6 +141,7 @@ TRANSITIONS: dict[tuple[State, type[ev.Event]], State | str] = {
     (S.CANCELLED, ev.SendFound): "{rank}",
     (S.UNKNOWN, ev.SendAbsent): S.QUEUED,
     (S.UNKNOWN, ev.RepeatAllowed): S.QUEUED,
+    (S.QUEUED, ev.DoubtRaised): S.UNKNOWN,
     (S.QUEUED, ev.QuestionRaised): S.ASKING,
     (S.UNKNOWN, ev.QuestionRaised): S.ASKING,
     (S.ASKING, ev.Resent): S.QUEUED,
@@ -204,7 +205,7 @@ def evolve(delivery: Delivery, event: ev.Event, at: int) -> Delivery:
 
 
 #: Of no consequence where no edge is named, in contrast to other facts, which are noted in every state.
-DECISIONS = frozenset({ev.QuestionRaised, ev.Resent, ev.MarkedSent, ev.ReceiptFailed, ev.ReceiptReturned})
+DECISIONS = frozenset({ev.DoubtRaised, ev.QuestionRaised, ev.Resent, ev.MarkedSent, ev.ReceiptFailed, ev.ReceiptReturned})
 RESULTS = frozenset({ev.AttemptAccepted, ev.AttemptRefused, ev.AttemptDeferred, ev.AttemptUnknown})
 
 
@@ -254,6 +255,11 @@ def _postponed(d: Delivery, e: ev.SettlePostponed, at: int) -> Delivery:
     return _set(d, settle_at=e.settle_at) if d.state is S.UNKNOWN else d
 
 
+def _doubted(d: Delivery, e: ev.DoubtRaised, at: int) -> Delivery:
+    since = d.started_at or d.queued_at
+    return _set(d, settle_at=e.settle_at, doubt_since=d.doubt_since or since, started_at=since) if d.state is S.QUEUED else d
+
+
 def _question(d: Delivery, e: ev.QuestionRaised, at: int) -> Delivery:
     return _set(d, question=e.question)
 
@@ -293,6 +299,7 @@ FOLDS: dict[type[ev.Event], Callable[[Delivery, Any, int], Delivery]] = {
     ev.SendAbsent: _absent,
     ev.RepeatAllowed: _allowed,
     ev.SettlePostponed: _postponed,
+    ev.DoubtRaised: _doubted,
     ev.QuestionRaised: _question,
     ev.Resent: _resent,
     ev.MarkedSent: _marked,

@@ -11,6 +11,7 @@ from heliograph.domain import (
     publication_events as publication_events,
     quarantine_events as quarantine_events,
     release_events as release_events,
+    store_events as store_events,
 )
 from heliograph.domain.event import Event as Event
 from heliograph.domain.outcomes import ReceiptLevel
@@ -125,6 +126,15 @@ class SettlePostponed(Event):
     sentence: ClassVar[str] = "The provider could not be asked yet whether it has the message."
     settle_at: int
     reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtRaised(Event):
+    """The store is an older state or a copy of itself: elsewhere the reply may have been sent since. `settle_at` as in AttemptUnknown."""
+
+    kind: ClassVar[str] = "doubt_raised"
+    sentence: ClassVar[str] = "The store was restored or moved; the message may have been sent before that."
+    settle_at: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,9 @@ class Glance:
     engine: str = ""
     #: The server's clock, microseconds; 0 where there is no server.
     clock: int = 0
-    #: When the last event was recorded, microseconds, and its number; 0 for none.
-    last_event_at: int = 0
+    #: When something was last written, microseconds, as far as that is quickly told; 0 for never.
+    last_write_at: int = 0
+    #: A number that no later event is below.
     last_event: int = 0
 
 

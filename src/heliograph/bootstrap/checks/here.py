@@ -68,10 +68,10 @@ def file_clock(folder: Path) -> int | None:
         return None
 
 
-def of_clock(ahead: dict[str, int], *, last_event_at: int) -> Iterator[Finding]:
+def of_clock(ahead: dict[str, int], *, last_write_at: int) -> Iterator[Finding]:
     """`ahead`: how far other clocks are ahead of ours, microseconds, by whose they are. What is recorded lies in the past."""
-    if last_event_at:
-        future = last_event_at - SystemClock().now()
+    if last_write_at:
+        future = last_write_at - SystemClock().now()
         ahead = ahead | ({"what is recorded": future} if future > 0 else {})
     worst = max(ahead, key=lambda name: abs(ahead[name]), default="")
     difference = ahead.get(worst, 0)

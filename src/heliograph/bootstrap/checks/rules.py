@@ -109,6 +109,12 @@ _ALL = (
     _of("HG.E021", "store", "The store is another installation's.", RIGHT_FOLDER),
     _of("HG.E022", "store", "The store is of a newer or changed version.", "Start the version that it belongs to."),
     _of("HG.E023", "store", "There is no store, and this folder was used with one.", RIGHT_FOLDER),
+    _of(
+        "HG.E024",
+        "store",
+        "The store is not as it was left: restored, failed over or copied.",
+        "The next start asks of every waiting reply whether it was sent before, and asks a person where nobody can tell.",
+    ),
     _of("HG.W020", "store", "There is no store yet.", "The first start makes it. " + RIGHT_FOLDER),
     _of(
         "HG.O020",

@@ -6,12 +6,19 @@ from email.utils import parsedate_to_datetime
 from heliograph.bootstrap.application import Application, Config, glance, look
 from heliograph.bootstrap.checks import held, here
 from heliograph.bootstrap.checks.rules import Finding, found
+from heliograph.bootstrap.places import read, verdict
 from heliograph.bootstrap.settings import Settings
 from heliograph.bootstrap.system import SystemClock
 from heliograph.domain.retry import SECOND
 from heliograph.ports.store import Unavailable
 from heliograph.storage.glance import Glance
 from heliograph.storage.migrations import MigrationError, available, pending
+
+WHY = {
+    "older": "It is an older state than this folder knows: a backup was restored over it.",
+    "elsewhere": "It is kept by another database or file than before: restored, failed over or copied.",
+    "stranger": "It has been through another history than this folder knows.",
+}
 
 
 class Dates:
@@ -49,14 +56,14 @@ async def run(settings: Settings, config: Config, *, deploy: bool, probes: bool)
         ahead["the disk"] = file
     dates = Dates()
     inner = _of_store(config, seen)
-    if all(finding.rule.id == "HG.I020" for finding in inner):
+    if inner[0].rule.id == "HG.I020":
         try:
             inner += await _inside(config, dates, deploy=deploy, probes=probes)
         except (Unavailable, MigrationError) as broken:
             inner = [found("HG.E020", "store", f"{broken}.")]
     if dates.ahead is not None:
         ahead["the provider"] = dates.ahead
-    return [*findings, *here.of_clock(ahead, last_event_at=seen.last_event_at), *inner]
+    return [*findings, *here.of_clock(ahead, last_write_at=seen.last_write_at), *inner]
 
 
 def _of_store(config: Config, seen: Glance) -> list[Finding]:
@@ -75,9 +82,11 @@ def _of_store(config: Config, seen: Glance) -> list[Finding]:
         ]
     except MigrationError as other:
         return [found("HG.E022", "store", f"{other}")]
+    why = verdict(seen, read(config.data), now=SystemClock().now())
+    moved = [found("HG.E024", "store", WHY[why])] if why else []
     if missing:
         return [found("HG.O020", "store", f"{where} lacks steps {missing}; what it holds was not looked into.")]
-    return [found("HG.I020", "store", f"{where}, migrated, installation {seen.installation}")]
+    return [found("HG.I020", "store", f"{where}, migrated, installation {seen.installation}"), *moved]
 
 
 async def _inside(config: Config, dates: Dates, *, deploy: bool, probes: bool) -> list[Finding]:

@@ -96,6 +96,7 @@ class Sessions:
     async def open(cls, dsn: str, *, size: int, statement_cache_size: int) -> "Sessions":
         """Connect. Raises Unavailable where the server may lose what it confirmed, or the role is not bound by row-level security."""
         pooler = statement_cache_size == 0
+        timelines: list[str] = []
 
         async def nothing_to_reset(connection: Any) -> None:
             """Settings beyond a transaction are meant to stay."""
@@ -104,6 +105,9 @@ class Sessions:
             async with connection.transaction():
                 await connection.execute(f"SET LOCAL ROLE {ROLE}")
                 refuse_unsafe(await connection.fetchrow(_CHECK))
+                if timelines and await connection.fetchval(_TIMELINE) not in ("", *timelines):
+                    # A failover may have lost what was confirmed: whoever starts finds out what to doubt; this process must not go on.
+                    raise Unavailable("PostgreSQL went on with another history. Start again.")
             if not pooler:
                 await connection.execute(f"SET ROLE {ROLE}; {_PLANS}")
 
@@ -114,6 +118,7 @@ class Sessions:
             )  # fmt: skip
             sessions = cls(pool, pooler=pooler)
             sessions._timeline = await pool.fetchval(_TIMELINE)
+            timelines.append(sessions._timeline)
         return sessions
 
     @asynccontextmanager

@@ -32,7 +32,7 @@ def glance_sqlite(path: Path) -> Glance:
         return Glance(
             installation=next((str(id) for (id,) in _rows(connection, "SELECT id FROM installation")), ""),
             notes=dict(_rows(connection, notes, NOTES)) if "document" in tables else {},
-            applied=applied, engine=f"file:{there.st_dev}:{there.st_ino}", last_event=last[0], last_event_at=last[1],
+            applied=applied, engine=f"file:{there.st_ino}", last_event=last[0], last_write_at=last[1],
         )  # fmt: skip
     except apsw.Error as broken:
         raise Unavailable(f"{path.name} cannot be opened: {type(broken).__name__}") from broken
