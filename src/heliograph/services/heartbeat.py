@@ -36,7 +36,7 @@ class Heartbeats:
     async def beat(self) -> None:
         """If it is time to and all is well; otherwise the silence speaks. Raises Unavailable."""
         now = self._context.clock.now()
-        if self._heartbeat is None or now < self._next:
+        if self._heartbeat is None or now < self._next or not self._turned_at:
             return
         self._next = now + AGAIN
         if now - self._turned_at > STUCK or not await self._adds_up():
