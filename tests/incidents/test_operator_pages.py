@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from heliograph.domain.incident import Incident
-from heliograph.services import operators
+from heliograph.services import operators, statements
 from heliograph.web.auth import OpenAccess
 from tests.incidents.serving import Served, served
 from tests.incidents.test_operators import asking, shaken
@@ -122,3 +122,17 @@ async def test_the_page_shows_counts_accounts_and_the_ledger(tmp_path: Path) -> 
         assert len(table.strip().splitlines()) == 7
         _, listing = await there.call("GET", "/operator")
         assert incident.id in listing and "nobody has it in hand" in listing
+
+
+async def test_each_day_is_written_down_once(tmp_path: Path, database: str) -> None:
+    async with town(tmp_path, database=database, accounts=2) as made:
+        account = made.homes[0].account
+        assert await statements.reconcile(made.context) == 0
+        await made.say(made.homes[0])
+        await made.run(1)
+        made.clock.at += statements.DAY
+        assert await statements.reconcile(made.context) == 2
+        assert await statements.reconcile(made.context) == 0
+        [told] = await statements.kept(made.store, account)
+        assert (told.written, told.delivered, told.unaccounted, told.written_today) == (1, 1, 0, 1)
+        assert told.day % statements.DAY == 0 and told.day <= made.said[0].at < told.day + statements.DAY

@@ -8,7 +8,7 @@ from heliograph.bootstrap.application import Application
 from heliograph.bootstrap.publicity import outlets
 from heliograph.bootstrap.watchdog import STALLED
 from heliograph.domain.retry import SECOND
-from heliograph.services import detection, incidents, status_page
+from heliograph.services import detection, incidents, statements, status_page
 from heliograph.services.heartbeat import Heartbeats
 from heliograph.services.mail import AdminMails
 from heliograph.services.notices import Notices
@@ -57,6 +57,7 @@ def steps(application: Application, told: Stories | None = None) -> list[Step]:
         Staying(application).step,
         partial(status_page.reconcile, context, Memory()),
         (told or stories(application)).reconcile,
+        partial(statements.reconcile, context),
     ]
 
 

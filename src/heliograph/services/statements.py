@@ -11,7 +11,7 @@ from heliograph.ports.store import Changes, Store
 from heliograph.projections.conservation import Statement, statement
 from heliograph.services.context import Context
 
-KIND = "statement"
+KIND, DONE = "statement", "last"
 DAY = 86_400 * SECOND
 #: Deliveries that are counted at a time.
 ROUNDS = 24
@@ -25,23 +25,30 @@ async def now_of(context: Context, account: str) -> Statement:
 
 async def kept(store: Store, account: str) -> list[Statement]:
     """The statements of past days, the latest first."""
-    found = [msgspec.convert(msgspec.json.decode(document.data), Statement) for document in await store.documents(account, KIND)]
+    found = [Statement(**msgspec.json.decode(document.data)) for document in await store.documents(account, KIND)]
     return sorted(found, key=lambda one: one.day, reverse=True)
 
 
 async def reconcile(context: Context) -> int:
-    """Write down the day that has ended, for each account that has none for it yet. Returns how many were written."""
-    now = context.clock.now()
+    """Write down the day that has ended, for each account that has none for it yet. Returns how many were written.
+
+    One question to the store on a day that is written down already.
+    """
+    store, now = context.store, context.clock.now()
     day = now - now % DAY - DAY
+    id = str(day // DAY)
+    done = await store.document("", KIND, DONE)
+    if done is not None and done.data == id:
+        return 0
     written = 0
-    for account in await context.store.accounts():
-        id = str(day // DAY)
-        if account.created_at >= day + DAY or await context.store.document(account.id, KIND, id) is not None:
+    for account in await store.accounts():
+        if account.created_at >= day + DAY or await store.document(account.id, KIND, id) is not None:
             continue
-        made = await _made(context.store, account.id, day, now)
-        data = msgspec.json.encode(made).decode()
-        await context.store.commit(Changes(account.id, now, puts=[rows.Document(account.id, KIND, id, 0, now, data)]))
+        made = await _made(store, account.id, day, now)
+        data = msgspec.json.encode(made._asdict()).decode()
+        await store.commit(Changes(account.id, now, puts=[rows.Document(account.id, KIND, id, 0, now, data)]))
         written += 1
+    await store.commit(Changes("", now, puts=[rows.Document("", KIND, DONE, 0, now, id)]))
     return written
 
 
