@@ -1,0 +1,65 @@
+"""A release that is stopped stands on its incident, with the setting that differs; and nobody who may send is an incident, too."""
+
+from pathlib import Path
+
+from heliograph.domain.gate import Basis, Finding, Verdict
+from heliograph.domain.incident import Phase
+from heliograph.services import releases
+from heliograph.services.releases import Identity
+from tests.incidents.town import SHARED, Town, town
+
+GOOD, BAD = "rel_good", "dev"
+
+
+async def two(made: Town) -> None:
+    """The town's own release is the bad one; another one with another secret was admitted before it."""
+    context = made.context
+    mine = context.channels.shared[SHARED].fingerprint
+    variable = "HELIOGRAPH_CREDENTIAL__SUNSHINE__KEY_SECRET"
+    for id, secret, version in ((GOOD, "s1", "f1"), (BAD, "s2", mine)):
+        await releases.register(context, Identity(id, "c", id, {variable: secret}, {SHARED: version}))
+        await beat(made, id)
+        await releases.conclude(context, id, Verdict(Finding.ADMIT, Basis.PROVED))
+
+
+async def beat(made: Town, id: str) -> None:
+    await releases.beat(made.context, f"process-{id}", Identity(id, "c", id, {}, {}), "host", made.clock.now())
+
+
+async def test_a_fenced_release_and_its_variable_stand_on_the_incident(tmp_path: Path) -> None:
+    async with town(tmp_path) as made:
+        await two(made)
+        made.homes[0].key.revoked = True
+        for home in made.homes:
+            await made.say(home)
+        await made.run(0.5)
+        [incident] = await made.incidents()
+        assert not incident.release
+        await releases.fence(made.context, BAD, GOOD, basis="practice", subject=SHARED, reason="bad_credentials")
+        await made.run(0.5)
+        [incident] = await made.incidents()
+        assert (incident.release, incident.variable) == (BAD, "HELIOGRAPH_CREDENTIAL__SUNSHINE__KEY_SECRET")
+        assert incident.phase is Phase.MONITORING and incident.mitigated_at and incident.public
+        assert await made.affected(incident) == made.late()
+        await made.run(5)
+        assert len(await made.incidents()) == 1
+
+
+async def test_nobody_who_may_send_is_an_incident_that_ends_when_somebody_may(tmp_path: Path) -> None:
+    async with town(tmp_path) as made:
+        mine = made.context.channels.shared[SHARED].fingerprint
+        await releases.register(made.context, Identity(BAD, "c", "f", {}, {SHARED: mine}))
+        verdict = Verdict(Finding.INCONCLUSIVE, Basis.NO_WITNESS, SHARED, "bad_credentials")
+        await releases.conclude(made.context, BAD, verdict)
+        await beat(made, BAD)
+        for home in made.homes:
+            await made.say(home)
+        await made.run(4)
+        [incident] = await made.incidents()
+        assert (incident.account, incident.mitigated_at) == ("", 0)
+        assert await made.affected(incident) == made.late() and made.late()
+        await releases.conclude(made.context, BAD, Verdict(Finding.ADMIT, Basis.PROVED))
+        await made.run(3)
+        [incident] = await made.incidents()
+        assert incident.phase is Phase.MONITORING
+        assert await made.affected(incident) == made.late()
