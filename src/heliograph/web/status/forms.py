@@ -3,7 +3,6 @@
 from typing import Any
 
 from litestar import Request, Response
-from markupsafe import Markup
 
 from heliograph.projections.public.board import Case
 from heliograph.projections.wording.languages import Language
@@ -48,6 +47,6 @@ async def form_page(
 ) -> Response[bytes]:
     """A page from the template `name`, which is given `data`."""
     board = await live.board()
-    inner = Markup(TEMPLATES.get_template(name).render({**about(board, language), **data}))
+    inner = TEMPLATES.get_template(name).render({**about(board, language), **data})
     made = whole(board, language, end, f"{title} · {board.name}", inner, together=False)
     return Response(made.body, status_code=code, media_type=HTML, headers=HEADERS)

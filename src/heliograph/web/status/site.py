@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from heliograph.projections.postmortem_words import markdown
 from heliograph.projections.public import api
@@ -96,12 +95,12 @@ def _everywhere(board: Board, kind: str, case: Case | None) -> Made | None:
     if any(inner is None for inner in inners):
         return None
     parts = [(each.tag, slug_of(each), each.title, inner) for each, inner in zip(LANGUAGES, inners, strict=True)]
-    content = Markup(TEMPLATES.get_template("all.html").render(parts=parts))
+    content = TEMPLATES.get_template("all.html").render(parts=parts)
     end = "" if case is None else f"/incidents/{case.incident.id}" + ("" if kind == "incident" else f"/{kind}")
     return whole(board, EN, end, _title(board, EN, case), content, together=True)
 
 
-def _inner(board: Board, language: Language, kind: str, case: Case | None) -> Markup | None:
+def _inner(board: Board, language: Language, kind: str, case: Case | None) -> str | None:
     data = about(board, language)
     match kind:
         case "":
@@ -115,10 +114,10 @@ def _inner(board: Board, language: Language, kind: str, case: Case | None) -> Ma
             data |= story_of(case.postmortem, case.remedies, language)
         case _:
             return None
-    return Markup(TEMPLATES.get_template(name).render(data))
+    return TEMPLATES.get_template(name).render(data)
 
 
-def whole(board: Board, language: Language, end: str, title: str, inner: Markup, *, together: bool) -> Made:
+def whole(board: Board, language: Language, end: str, title: str, inner: str, *, together: bool) -> Made:
     """A page around its content. `end`: its address below that of its language."""
     here = f"{ROOT}{end}" if together else f"{ROOT}/{slug_of(language)}{end}"
     one_each = [(each, f"{ROOT}/{slug_of(each)}{end}") for each in LANGUAGES]

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from markupsafe import Markup
-
 from heliograph.projections import postmortem_words as say
 from heliograph.projections.postmortem import SECTIONS, Draft, Postmortem, Remedy, intervals
 from heliograph.projections.postmortem_picture import picture
@@ -53,14 +51,14 @@ def prose(story: Postmortem, tag: str) -> list[tuple[str, str, str, str, str]]:
     return found
 
 
-def drawn(made: Draft, tag: str) -> Markup:
+def drawn(made: Draft, tag: str) -> str:
     """The picture."""
     svg = picture(
         made.moments, title=say.word(tag, say.TIMELINE), name=lambda name: say.word(tag, say.MOMENTS[name]),
         offset=lambda micros: f"+{span(tag, micros, '').text}",
     )  # fmt: skip
     # Every text in it is escaped where it is made.
-    return Markup(svg)
+    return svg
 
 
 def figures(made: Draft, tag: str) -> list[tuple[str, str, str, str]]:

@@ -9,7 +9,6 @@ import nh3
 from babel.dates import format_date
 from babel.numbers import format_percent
 from markdown_it import MarkdownIt
-from markupsafe import Markup
 
 from heliograph.domain.retry import SECOND
 from heliograph.projections.public import letters
@@ -93,7 +92,7 @@ def told(update: Update, tag: str) -> tuple[list[str], str, str]:
     return letters.paragraphs(update, tag), "", tag
 
 
-def rich(text: str) -> Markup:
+def rich(text: str) -> str:
     """Markdown of operators as safe HTML; headings begin below those of the page."""
     tokens = _MARKDOWN.parse(text)
     for token in tokens:
@@ -101,7 +100,7 @@ def rich(text: str) -> Markup:
             token.tag = f"h{min(6, int(token.tag[1]) + 3)}"
     html = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
     # Cleaned of all but what is listed, so that it may stand unescaped.
-    return Markup(nh3.clean(html, tags=_TAGS, attributes={"a": {"href"}}, url_schemes={"http", "https", "mailto"}))
+    return nh3.clean(html, tags=_TAGS, attributes={"a": {"href"}}, url_schemes={"http", "https", "mailto"})
 
 
 def lasted(case: Case, now: int) -> int:
