@@ -9,10 +9,11 @@ from heliograph.bootstrap.checks.run import run
 from heliograph.bootstrap.settings import Settings
 from heliograph.domain.gate import Stage
 from heliograph.ports import rows
+from heliograph.ports.provider import RawRequest
 from heliograph.ports.store import Changes
 from heliograph.services import configure, quarantine
 from heliograph.services.probe import probe
-from heliograph.services.verified import VERIFIED, Verified
+from heliograph.services.verified import VERIFIED, Remembering, Verified
 from tests.services.conftest import postgres, postgres_server, server_folder
 from tests.services.test_releases import KEY, Place, Running, first, place
 
@@ -114,3 +115,37 @@ async def test_another_master_key_is_told(place: Place) -> None:
     _, _, config = await admitted(place)
     assert "HG.E031" in await check(replace(config, master_key=b"x" * 32), probes=False)
     assert "HG.I030" in await check(replace(config, master_key=b"x" * 32, old_keys=(KEY,)), probes=False)
+
+
+async def test_a_release_with_another_webhook_secret_than_calls_carry_is_refused_and_its_calls_are_taken_in_by_the_other(
+    place: Place,
+) -> None:
+    old = await (await place.process("old", webhook_secret="right")).begin()
+    account, _ = await place.ticket(old)
+    await old.stage(Stage.ADMITTED)
+    (channel,) = await old.application.context.store.channels(account)
+    event = {
+        "id": "event-1", "createdAt": "2026-01-01T00:00:00.000Z", "type": "conversation:message",
+        "payload": {
+            "conversation": {"id": place.demo.conversation_id, "type": "personal"},
+            "message": {
+                "id": "m1", "received": "2026-01-01T00:00:00.000Z", "content": {"type": "text", "text": "hello"},
+                "author": {"type": "user", "userId": place.demo.user_id, "displayName": "Ada"}, "source": {"type": "whatsapp"},
+            },
+        },
+    }  # fmt: skip
+    body = msgspec.json.encode({"app": {"id": place.demo.app_id}, "webhook": {"id": "w", "version": "v2"}, "events": [event]})
+    request = RawRequest("POST", f"/hooks/sunshine/{channel.id}", {}, {"x-api-key": "right"}, body)
+    connected = await old.application.context.channels.get(account, channel.id)
+    assert connected is not None
+    await Remembering().verified(old.application.context, connected, request)
+    new = await (await place.process("new", webhook_secret="wrong")).begin()
+    await new.stage(Stage.REFUSED)
+    assert new.keeper.row is not None and new.keeper.row.variable == "HELIOGRAPH_CREDENTIAL__SUNSHINE__WEBHOOK_SECRET"
+    # The provider calls the port that both listen on, and the new one answers.
+    theirs = await new.application.context.channels.get(account, channel.id)
+    assert theirs is not None and await quarantine.Quarantine().keep(new.application.context, theirs, request)
+    for application in (new.application, old.application):
+        await quarantine.Quarantine().step(application.context)
+    assert [comment.author_kind for comment in await old.application.context.store.comments(account, "tkt_1")] == ["contact"]
+    assert await old.application.context.store.documents_measured(quarantine.KIND) == []

@@ -61,6 +61,7 @@ async def test_a_wrong_secret_loses_no_customer_message_even_if_the_provider_nev
         assert (await hook(here, message(here, text, f"m{number}"))).code == 503
     assert (await hook(here, message(here, "two", "m2"))).code == 503
     assert await texts(here) == ["zero"] and await kept(here) == 3
+    assert b"heliograph_quarantined_calls 3.0" in (await here.send("GET", "/metrics", by="")).body
     await know(here, RIGHT)
     await Quarantine().step(here.application.context)
     assert await texts(here) == ["zero", "one", "two", "three"] and await kept(here) == 0

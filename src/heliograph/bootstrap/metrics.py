@@ -12,6 +12,7 @@ from heliograph.domain.reasons import Reason
 from heliograph.domain.retry import SECOND
 from heliograph.ports.store import Store
 from heliograph.services import releases
+from heliograph.services.quarantine import KIND
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _TOLD = {
@@ -50,6 +51,9 @@ class Metrics:
             "heliograph_page_seconds", "From the first failure until operators were paged", buckets=_SECONDS, registry=self.registry
         )
         self._deliveries = self._gauge("deliveries", "Replies' parts by state", "state")
+        self._kept = self._gauge("quarantined_calls", "Webhook calls that are kept because they could not be verified")
+        self._released = self._counter("quarantine_released", "Rounds in which kept webhook calls were verified after all", "channel")
+        self._overflowed = self._counter("quarantine_full", "Webhook calls that could not be verified nor kept", "channel")
         self._unaccounted = self._gauge(
             "unaccounted", "Replies' parts that were written and are in no state: anything but 0 is a loss, or a read between two writes"
         )
@@ -66,6 +70,8 @@ class Metrics:
             "inbound_taken": (self._inbound, ("kind", "new")),
             "webhook_refused": (self._webhooks, ("provider", "why")),
             "store_unavailable": (self._refused_writes, ("route",)),
+            "quarantine_released": (self._released, ("channel",)),
+            "quarantine_full": (self._overflowed, ("channel",)),
             "probe_concluded": (self._probes, ("provider", "outcome")),
             "poll_failed": (self._polls, ("provider", "reason")),
             "round_failed": (self._rounds, ("error",)),
@@ -132,6 +138,7 @@ class Metrics:
         for gauge in (self._deliveries, self._waiting, self._oldest, self._holds):
             gauge.clear()
         self._unaccounted.set(written - sum(states.values()))
+        self._kept.set(sum(each.number for each in await store.documents_measured(KIND)))
         for state, number in states.items():
             self._deliveries.labels(state).set(number)
         for (kind, condition), number in holds.items():
