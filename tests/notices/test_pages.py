@@ -93,6 +93,10 @@ async def test_the_account_s_list_is_its_admins_alone(tmp_path: Path, database: 
         lines = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
         assert code == 200 and [line["agent_name"] for line in lines] == ["Sam", "'=1+1"], "a name is no formula"
         assert {line["became"] for line in lines} == {"waiting"} and all(line["written_at"].endswith("Z") for line in lines)
+        _, text = await visitors["boss"].get("/desk/notices")
+        assert 'data-fact="waiting">1<' in text, "at the top of the page their own"
+        _, text = await visitors["boss"].get("/desk/status")
+        assert 'data-fact="waiting">2<' in text and "2 agents" in text, "on the account's page everybody's"
         assert (await visitors["sam"].get(f"{place}.csv"))[0] == 403
         code, text = await visitors["other"].get(f"{place}.json")
         assert code == 200 and '"replies":[]' in text and '"accounts":0' in text, "an incident of the installation, nothing of others"

@@ -211,12 +211,14 @@ def lines(affected: Iterable[Affected], numbers: Mapping[str, int]) -> list[Tick
     return found
 
 
-async def shown_to(context: Context, account: str, agent: str, *, admin: bool) -> list[Shown]:
-    """The notices of one agent, gravest first; an admin who is not affected gets the account's own."""
+async def shown_to(context: Context, account: str, agent: str, *, admin: bool, whole: bool = False) -> list[Shown]:
+    """The notices of one agent, gravest first; an admin who is not affected, or wants the `whole`, gets the account's own."""
     found: dict[str, Notice] = {}
     for document in await context.store.documents(account, KIND):
         incident, reader = parts(document.id)
-        if reader == agent or (admin and reader == ADMINS and incident not in found):
+        known = found.get(incident)
+        wanted = ADMINS if admin and whole else agent
+        if reader == wanted or (known is None and (reader == agent or (admin and reader == ADMINS))):
             found[incident] = decode(document)
     seen = {d.id: msgspec.json.decode(d.data, type=Seen) for d in await context.store.documents(account, SEEN)} if found else {}
     shown = [Shown(notice, seen.get(_id(incident, agent), Seen())) for incident, notice in found.items()]

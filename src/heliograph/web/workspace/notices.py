@@ -37,12 +37,12 @@ class Told(NamedTuple):
     named: int = NAMED
 
 
-async def told(request: Asked) -> list[Told]:
-    """The notices of who asks, gravest first, in the language of the page."""
+async def told(request: Asked, *, whole: bool = False) -> list[Told]:
+    """The notices of who asks, gravest first, in the language of the page. With `whole`, an admin's are those of the account."""
     actor = current(request)
-    store = running(request).context
-    found = await notices.shown_to(store, actor.account, actor.agent, admin="admin" in actor.scopes)
-    return [_told(shown) for shown in found]
+    context = running(request).context
+    shown = await notices.shown_to(context, actor.account, actor.agent, admin="admin" in actor.scopes, whole=whole)
+    return [_told(one) for one in shown]
 
 
 def _told(shown: Shown) -> Told:

@@ -59,7 +59,7 @@ async def status_piece(request: Asked) -> Response[str]:
 
 async def _shown(request: Asked) -> dict[str, Any]:
     application, actor = running(request), current(request)
-    notices = await told(request)
+    notices = await told(request, whole=True)
     known = await standings(application.context, application.specs, actor.account)
     past = await _past(request, {one.incident for one in notices}) if "admin" in actor.scopes else []
     return {"told_notices": notices, "held": [one for one in known.values() if not one.well], "past": past, "became": BECAME}
