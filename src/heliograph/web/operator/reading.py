@@ -12,7 +12,7 @@ from heliograph.domain.reasons import REASONS, Reason
 from heliograph.ports import rows
 from heliograph.projections.facts import GRAVEST, Affected, Facts, facts
 from heliograph.services.context import Context
-from heliograph.services.impact import impact, provider_title
+from heliograph.services.impact import provider_title, recent_impact
 from heliograph.services.incident_acts import Note, notes
 from heliograph.services.incidents import find_anywhere
 from heliograph.services.operators import listed
@@ -63,7 +63,7 @@ async def case_of(context: Context, id: str) -> Case:
     """Raises Missing."""
     store = context.store
     incident = await find_anywhere(store, id)
-    affected = await impact(store, incident)
+    affected = await recent_impact(context, incident)
     title = await provider_title(context, incident)
     channels = {channel.id: channel.name for channel in await store.all_channels()}
     accounts = {account.id: account.name for account in await store.accounts()}
