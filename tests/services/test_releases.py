@@ -214,3 +214,29 @@ async def test_after_a_reboot_what_was_admitted_starts_at_once_and_what_was_not_
     again = await (await place.process("again")).begin()
     await until(lambda: place.sandbox.sandbox.tally.taken())
     assert again.keeper.row is not None and again.keeper.row.stage is Stage.ADMITTED
+
+
+async def test_the_lanes_of_a_release_that_dies_on_trial_come_back(place: Place) -> None:
+    old, account, agent = await first(place)
+    new = await (await place.process("new", code="1.1")).begin()
+    await new.stage(Stage.SHARING)
+    await new.stop()
+    place.started.remove(new)
+
+    async def share() -> rows.ReleaseShare | None:
+        return await old.application.context.store.release_share(old.id)
+
+    async with asyncio.timeout(20):
+        while (limits := await share()) is None or (limits.low, limits.high) != (0, 100):
+            await asyncio.sleep(0.05)
+    await place.say(old, account, agent, "hello")
+    await until(lambda: place.sandbox.sandbox.tally.taken())
+
+
+async def test_a_fence_gives_the_bad_one_s_share_back(place: Place) -> None:
+    old, _, _ = await first(place)
+    new = await (await place.process("new", secret="wrong")).begin()
+    await new.stage(Stage.REFUSED)
+    await releases.force(new.application.context, new.id, reason="I know better", actor="operator", percent=60)
+    assert await releases.fence(new.application.context, new.id, old.id, basis="attempts")
+    assert await old.application.context.store.release_share(old.id) == rows.ReleaseShare(old.id, 0, 100)

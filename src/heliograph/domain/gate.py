@@ -78,7 +78,7 @@ class Basis(StrEnum):
     ATTEMPTS = "attempts"
     #: A person went back to the release before.
     ROLLED_BACK = "rolled_back"
-    #: Its process ended before it had sent anything.
+    #: None of its processes runs any more, and it had not proved itself in practice.
     GONE = "gone"
 
 

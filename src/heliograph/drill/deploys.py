@@ -155,6 +155,7 @@ async def upstream_down(run: Run) -> None:
         await place.sandbox.ask("POST", "faults", {"service": "sunshine", "mode": "error_not_taken", "code": 503})
         deploy = Deploy(place)
         begun = await deploy.begin({"key_id": fresh["key_id"], "key_secret": fresh["key_secret"]})
+        await seen.release(application, lambda k: k.row.id != old.row.id and bool(k.row.basis), "the gate's word", seconds=30)
         new = await verdict(run, application, old, begun, Stage.UNPROVED)
         run.expect(new.row.basis in ("untold", "both_fail"), f"the gate said {new.row.basis}")
         for talk in place.talks:
@@ -162,7 +163,7 @@ async def upstream_down(run: Run) -> None:
         await for_seconds(run.outage)
         story = await seen.events(application, place)
         moves = [e for e in story if e.stream == "release" and e.recorded_at > begun * seen.SECOND and e.stream_id == old.row.id]
-        run.note(moves_of_the_old=len(moves))
+        run.note(moves_of_the_old=", ".join(event.kind for event in moves))
         run.expect(not moves, "the running release was moved about while nobody could tell anything")
         await place.sandbox.ask("DELETE", "faults")
         repair = await seen.release(application, seen.staged(Stage.ADMITTED, other_than=old.row.id), "the repair's admission", seconds=40)

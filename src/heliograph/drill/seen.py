@@ -103,14 +103,20 @@ async def held_up(place: Place) -> tuple[set[str], set[str]]:
         for label in message["labels"]:
             taken.setdefault(label.partition(".")[0], message["at"] / SECOND)
     spans: dict[str, list[list[float]]] = {}
+    refused: list[tuple[str, float]] = []
     for call in (await place.sandbox.ask("GET", "requests?operation=send"))["requests"]:
         span = spans.setdefault(user.get(call["conversation"], ""), [])
         ended = not span or len(span[-1]) == 2
+        if not call["taken"]:
+            refused.append((call["conversation"], call["at"] / SECOND))
         if call["taken"] != ended:
             if ended:
                 span.append([])
             span[-1].append(call["at"] / SECOND)
     held, open_ = set(), set()
+    for conversation, at in refused:
+        # A conversation's replies go in order, so it was the first that was not taken yet.
+        held |= set([r.delivery for r in place.replies if r.conversation == conversation and taken.get(r.delivery, 2**40) > at][:1])
     for reply in place.replies:
         mine = spans.get(user.get(reply.conversation, ""), [])
         within = [span for span in mine if span[0] <= reply.at <= (span[1] if len(span) == 2 else 2**40)]

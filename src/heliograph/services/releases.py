@@ -205,7 +205,7 @@ async def fence(
         events: dict[str, list[Event]] = {id: [stopped]}
         if _of(known, successor).row.stage is not Stage.ADMITTED:
             events[successor] = [ev.ReleaseAdmitted(gate.Basis.KNOWN, "")]
-        await _move(context, known, events, actor=actor)
+        await _move(context, known, events, actor=actor, shares={successor: (0, gate.ALL)})
         return True
 
     return await retrying(act)
@@ -230,6 +230,11 @@ async def roll_back(context: Context, *, actor: str) -> tuple[str, Kept]:
     for row in sending:
         await fence(context, row.id, back.row.id, basis=gate.Basis.ROLLED_BACK, actor=actor)
     return (sending[-1].id if sending else ""), back
+
+
+async def set_probe_aside(context: Context, health: Health) -> None:
+    """Let one lane try what a probe has stopped: a person who breaks the glass overrules probes, and only sending shows who is right."""
+    await context.store.commit(Changes("", context.clock.now(), folds=[Fold(health, [TrialStarted()])]))
 
 
 async def sent_in_vain(store: Store, health: Health, since: int) -> bool:

@@ -138,6 +138,8 @@ class Gatekeeper:
             await self._ask_to_be_admitted(kept)
         if kept.row.stage in releases.TRUSTED:
             await self._stand_witness()
+        if kept.row.stage is Stage.ADMITTED:
+            await self._take_back()
         await self._fence_the_bad()
 
     # --- to be admitted ---------------------------------------------------------------------------
@@ -150,7 +152,8 @@ class Gatekeeper:
         if known and self._again and witness is not None:
             # It sent here once, and is asked to do so again: the one that sends now is its witness.
             known, pause = False, 0.0
-        if (known and witness is not None) or now - self._proved_at < pause * SECOND:
+        sends = witness is not None and witness.row.stage in gate.SENDING
+        if (known and sends) or now - self._proved_at < pause * SECOND:
             return
         proofs = await (proving.prove_local if known else proving.prove)(context, self._expected)
         await releases.keep_proofs(context, self.identity.id, proofs)
@@ -206,6 +209,14 @@ class Gatekeeper:
         if max(asked, default=0) > at:
             await releases.keep_proofs(context, self.identity.id, await proving.prove(context, self._expected))
 
+    async def _take_back(self) -> None:
+        """What a release on trial was given, and died with."""
+        context = self._context
+        alive = await releases.running(context.store, context.clock.now())
+        for kept in await releases.releases(context.store):
+            if kept.row.stage is Stage.SHARING and kept.row.id not in alive:
+                await releases.fence(context, kept.row.id, self.identity.id, basis=Basis.GONE)
+
     async def _fence_the_bad(self) -> None:
         """A version of a shared credential that is on hold while a release that runs holds one that passes: its release is at fault."""
         context = self._context
@@ -218,6 +229,9 @@ class Gatekeeper:
             name, _, fingerprint = health.subject.partition("@")
             holding = [k.row for k in all_releases if k.row.stage in gate.SENDING and k.credentials.get(name) == fingerprint]
             bad = [row.id for row in holding if not row.forced_at or await releases.sent_in_vain(context.store, health, row.forced_at)]
+            if health.condition is Condition.HELD and self.identity.id in {row.id for row in holding} - set(bad):
+                await releases.set_probe_aside(context, health)
+                self._admitted()
             good = [k for k in all_releases if k.row.stage in releases.TRUSTED and k.row.id in alive and k.row.id not in bad]
             for other in sorted(good, key=lambda k: -k.row.admitted_at) if bad else []:
                 proved = await releases.proved(context.store, other.row.id)
