@@ -110,7 +110,7 @@ class SharedDesk(Desk):
     async def admitted(self) -> Child:
         """Start it, and wait until its release may send."""
         child = await self.start()
-        code, out, err = await command("release", "wait", "--data", str(self.data), **self.variables())
+        code, out, err = await command("release", "wait", "--latest", "--data", str(self.data), **self.variables())
         assert code == 0, (out, err)
         return child
 

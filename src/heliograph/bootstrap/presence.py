@@ -22,9 +22,10 @@ class Presence:
     def __init__(self, data: Path, command: list[str]) -> None:
         folder = data / FOLDER
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._path = folder / str(os.getpid())
+        # A folder on a network can be several machines', and a container's processes are all number 1.
+        self._path = folder / f"{os.uname().nodename}.{os.getpid()}"
         self._lock = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.write(self._lock, msgspec.json.encode(Present(os.getpid(), command)))
 
     def withdraw(self) -> None:
@@ -36,8 +37,8 @@ class Presence:
 def present(data: Path) -> list[Present]:
     """Those that run, but for this process; what dead ones left is removed."""
     found = []
-    for path in sorted((data / FOLDER).glob("*")):
-        if path.name == str(os.getpid()):
+    for path in sorted((data / FOLDER).glob(f"{os.uname().nodename}.*")):
+        if path.name.endswith(f".{os.getpid()}"):
             continue
         try:
             file = os.open(path, os.O_RDWR)

@@ -31,6 +31,8 @@ from heliograph.services.releases import Identity
 from heliograph.web.app import create_app
 from heliograph.web.vitals import Vitals
 
+#: What a candidate that does not take over ends with: a service manager must not start it again by itself.
+NOT_NOW, NEVER = 75, 78
 T = TypeVar("T")
 #: Seconds between two looks; between two proofs while nobody can tell; how long the former process is kept after the takeover where
 #: nothing is sent that would show whether this one can; how long the role may take to become free.
@@ -61,12 +63,12 @@ def tell(report: int, **facts: Any) -> None:
 
 
 class Refused(Exception):
-    """The candidate does not take over. `code` is its exit code."""
+    """The candidate does not take over, and whoever waits is told at once."""
 
-    def __init__(self, code: int, facts: dict[str, Any]) -> None:
+    def __init__(self, how: Candidacy, code: int, facts: dict[str, Any]) -> None:
         super().__init__(facts["said"])
         self.code = code
-        self.facts = facts
+        tell(how.report, at="ended", code=code, **facts)
 
 
 async def beside(config: Config, roles: Roles, how: Candidacy) -> int:
@@ -84,9 +86,8 @@ async def beside(config: Config, roles: Roles, how: Candidacy) -> int:
             return await _on_postgres(config, roles, how, stop, others)
         return await _on_sqlite(config, roles, how, stop)
     except Refused as refused:
-        tell(how.report, at="ended", code=refused.code, **refused.facts)
         say(str(refused))
-        return refused.code
+        return NOT_NOW if refused.code == OPEN else NEVER
 
 
 async def _told(process: Process, how: Candidacy) -> None:
@@ -154,9 +155,9 @@ async def _admitted(process: Process, how: Candidacy, stop: Stop) -> None:
         if row is not None and (row.stage is Stage.ADMITTED or (how.forced and row.stage is Stage.SHARING)):
             return
         if row is not None and (row.stage is Stage.FENCED or (row.stage is Stage.REFUSED and keeper.judged)):
-            raise Refused(PROBLEM, _facts(row, refused=True))
+            raise Refused(how, PROBLEM, _facts(row, refused=True))
         if clock.now() >= until or stop.wanted:
-            raise Refused(OPEN, _facts(row or _unknown(keeper.identity.id), refused=False))
+            raise Refused(how, OPEN, _facts(row or _unknown(keeper.identity.id), refused=False))
         await clock.sleep(LOOK)
 
 
@@ -174,7 +175,7 @@ async def _in_practice(process: Process, how: Candidacy, stop: Stop, watch: Call
         if watch is not None:
             await watch()
         if keeper.row is not None and keeper.row.stage is Stage.FENCED:
-            raise Refused(PROBLEM, _facts(keeper.row, refused=True))
+            raise Refused(how, PROBLEM, _facts(keeper.row, refused=True))
         if keeper.accepted > before or (clock.now() >= until and not await _doubtful(process.application)):
             return
         await clock.sleep(LOOK)
@@ -203,7 +204,7 @@ async def _on_sqlite(config: Config, roles: Roles, how: Candidacy, stop: Stop) -
         tell(how.report, at="settled", said="admitted: it is the release that runs already; nothing was changed.", unchanged=True)
         return OK
     listening = listen(how.host, how.port, beside=True)
-    handed = await _ask(config, HandOver(judged[0], judged[1].basis, judged[1].subject, how.forced), HandedOver)
+    handed = await _ask(config, how, HandOver(judged[0], judged[1].basis, judged[1].subject, how.forced), HandedOver)
     process = await _take(config, roles, how)
     presence = None
     end = None
@@ -241,14 +242,14 @@ async def _judged(config: Config, how: Candidacy, stop: Stop) -> tuple[str, Judg
     try:
         identity, clock = application.identity, application.context.clock
         if identity is None:
-            raise Refused(PROBLEM, {"said": "This code names no release."})
+            raise Refused(how, PROBLEM, {"said": "This code names no release."})
         until = clock.now() + int(how.within * 1_000_000)
         while True:
             proofs = await proving.prove(application.context, Expected(config.installation))
             wanted = Candidate(
                 identity.id, identity.code, identity.fingerprint, dict(identity.settings), dict(identity.credentials), proofs
             )  # fmt: skip
-            judged = await _ask(config, wanted, Judged)
+            judged = await _ask(config, how, wanted, Judged)
             if judged.same:
                 return None
             if judged.finding == Finding.ADMIT or how.forced:
@@ -260,7 +261,7 @@ async def _judged(config: Config, how: Candidacy, stop: Stop) -> tuple[str, Judg
                 stage = "refused" if refused else "undecided"
                 said = sentence(identity.id, stage, judged.basis, judged.subject, judged.reason, judged.variable)
                 facts = {"release": identity.id, "stage": stage, "basis": judged.basis, "subject": judged.subject}
-                raise Refused(PROBLEM if refused else OPEN, {**facts, "variable": judged.variable, "said": said})
+                raise Refused(how, PROBLEM if refused else OPEN, {**facts, "variable": judged.variable, "said": said})
             await clock.sleep(AGAIN)
     finally:
         await application.close()
@@ -272,14 +273,14 @@ class _Nothing:
         return b""
 
 
-async def _ask(config: Config, wanted: msgspec.Struct, kind: type[T]) -> T:
+async def _ask(config: Config, how: Candidacy, wanted: msgspec.Struct, kind: type[T]) -> T:
     """Ask the process that writes. Raises Refused where it does not answer."""
     try:
         async with asyncio.timeout(30):
             return msgspec.convert(await ask(config.data, wanted), kind)
     except (NobodyThere, NotDone, TimeoutError) as silent:
         said = str(silent) or "The process that runs does not answer. Look with: heliograph status"
-        raise Refused(PROBLEM, {"said": said}) from silent
+        raise Refused(how, PROBLEM, {"said": said}) from silent
 
 
 async def _take(config: Config, roles: Roles, how: Candidacy) -> Process:

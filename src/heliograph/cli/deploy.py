@@ -15,6 +15,7 @@ from heliograph.bootstrap.presence import Present, present
 from heliograph.bootstrap.settings import PREFIX, Settings, SettingsError, load
 from heliograph.bootstrap.system import SystemClock
 from heliograph.cli.options import HERE, OK, OPEN, PROBLEM, USAGE, Fault, Place, err, print_json, say, settings_of
+from heliograph.domain.retry import SECOND
 
 #: Set by the service manager for the process that it started, and for no other.
 SUPERVISED = frozenset({"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "INVOCATION_ID"})
@@ -95,10 +96,11 @@ async def _deploy(arguments: list[str], environ: dict[str, str], output: Path, s
         )  # fmt: skip
     os.close(writing)
     told: dict[str, Any] = {}
+    begun = SystemClock().now()
     try:
         async with asyncio.timeout(seconds):
             async for step in _steps(reading):
-                told = step
+                told = step | {"seconds": round((SystemClock().now() - begun) / SECOND, 2)}
                 if step["at"] == "started":
                     err.print(f"A candidate runs (process {child.pid}) and proves itself.")
                 elif step["at"] == "listening":

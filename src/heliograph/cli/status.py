@@ -58,13 +58,16 @@ async def overview(application: Application) -> Overview:
     store, now = application.context.store, application.context.clock.now()
     deliveries: dict[str, int] = {}
     holds = []
-    for account in await store.accounts():
-        for state, number in (await store.counts(account.id)).items():
+    accounts = [account.id for account in await store.accounts()]
+    for account in accounts:
+        for state, number in (await store.counts(account)).items():
             deliveries[state] = deliveries.get(state, 0) + number
-        for health in await store.healths(account.id):
+    # "" is the installation: credentials that accounts share.
+    for account in ("", *accounts):
+        for health in await store.healths(account):
             if health.condition is not Condition.WELL:
                 holds.append({
-                    "account": account.id, "kind": health.kind, "subject": health.subject, "condition": str(health.condition),
+                    "account": account, "kind": health.kind, "subject": health.subject, "condition": str(health.condition),
                     "reason": health.reason, "code": health.code, "operation": health.operation,
                     "seconds": max(0, (now - health.held_since) // SECOND),
                 })  # fmt: skip

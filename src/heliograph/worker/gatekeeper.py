@@ -232,6 +232,9 @@ class Gatekeeper:
             if health.condition is Condition.HELD and self.identity.id in {row.id for row in holding} - set(bad):
                 await releases.set_probe_aside(context, health)
                 self._admitted()
+            if health.condition is Condition.HELD and self.identity.id in {row.id for row in holding} - set(bad):
+                await releases.set_probe_aside(context, health)
+                self._admitted()
             good = [k for k in all_releases if k.row.stage in releases.TRUSTED and k.row.id in alive and k.row.id not in bad]
             for other in sorted(good, key=lambda k: -k.row.admitted_at) if bad else []:
                 proved = await releases.proved(context.store, other.row.id)

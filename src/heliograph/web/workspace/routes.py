@@ -18,6 +18,7 @@ from heliograph.web.workspace.language import listen
 from heliograph.web.workspace.media import file
 from heliograph.web.workspace.notices import NOTICES
 from heliograph.web.workspace.pages import PAGES, front
+from heliograph.web.workspace.sending import sending_piece
 from heliograph.web.workspace.signin import SIGNING
 from heliograph.web.workspace.status import STATUS
 from heliograph.web.workspace.stream import live
@@ -43,7 +44,7 @@ def _sealed(request: asking.Asked, error: SealBroken) -> Response[Any]:
 
 workspace = Router(
     path="/",
-    route_handlers=[*PAGES, *ACTS, *CHANNELS, *NOTICES, *STATUS, *SIGNING, file, live, asset],
+    route_handlers=[*PAGES, *ACTS, *CHANNELS, *NOTICES, *STATUS, *SIGNING, sending_piece, file, live, asset],
     exception_handlers={
         Refused: asking.refused, Missing: asking.missing, Invalid: _invalid, Refusal: _refusal, Unavailable: _unsaved, Conflict: _unsaved,
         SealBroken: _sealed,
