@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from heliograph.announce.mail import SmtpMail
 from heliograph.ports.announce import NotTold
 from heliograph.services import followers, status_page
 from heliograph.services.context import Invalid, Missing
+from tests.notices.outside import post
 from tests.status.square import URL, Square, parts, square
 
 
@@ -116,7 +118,10 @@ async def test_a_mail_that_does_not_get_out_is_tried_again_and_a_dead_address_is
         assert await here.tell() == 1
         await here.recovery()
         here.post.failing = NotTold("no such user", final=True)
-        assert await here.tell() == 0
+        for _ in range(followers.REFUSALS):
+            assert len(await kept(here)) == 1, "a mail server of ours that is set up wrongly must not cost us all followers"
+            assert await here.tell() == 0
+            here.town.clock.at += followers.REFUSED_DELAY + 1
         assert await kept(here) == []
 
 
@@ -136,6 +141,19 @@ async def test_chat_rooms_are_told_once_and_what_they_did_not_take_again(tmp_pat
         here.town.clock.at += 16_000_000
         assert await here.tell() == 2 and await here.tell() == 0
         assert len(here.room.said) == 4
+
+
+async def test_it_is_so_over_a_real_mail_server(tmp_path: Path) -> None:
+    async with square(tmp_path) as here, post() as office:
+        await here.follows("ada@example.org", "es")
+        await here.trouble()
+        mail = SmtpMail(f"smtp://127.0.0.1:{office.port}?tls=never", "Heliograph <desk@example.org>", here.town.clock)
+        board = await here.board()
+        assert await followers.tell(here.town.context, here.outlets.vault, mail, board) == 1
+        [(to, message)] = office.taken
+        assert to == "ada@example.org" and message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+        assert message.get_all("Message-ID") == [message["Message-ID"]] and message["Message-ID"].endswith("@status.example.org>")
+        assert "/unsubscribe?token=hgt_" in message["List-Unsubscribe"].replace("\n", "").replace(" ", "")
 
 
 def test_a_follower_does_not_show_its_address() -> None:

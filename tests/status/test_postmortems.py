@@ -7,9 +7,11 @@ import pytest
 
 from heliograph.domain.decide import Refusal
 from heliograph.domain.incident import Phase
+from heliograph.ports.announce import NotTold
 from heliograph.projections.postmortem import Draft, RemedyState, intervals
 from heliograph.services import incident_acts, postmortems, remarks, remedies
 from heliograph.services.context import Invalid, Missing
+from heliograph.services.promises import Stories
 from heliograph.services.remedies import Wish
 from heliograph.web.status.site import draw
 from tests.status.square import Square, square
@@ -186,3 +188,28 @@ async def test_followers_hear_of_each_remedy_that_is_done(tmp_path: Path, databa
         assert remedy.completed_at and remedy.translations == {"es": "Renovar antes las claves"}
         page = draw(await here.board(), f"/status/es/incidents/{incident}/postmortem")
         assert page is not None and "Renovar antes las claves" in page.body.decode()
+
+
+async def test_operators_are_alarmed_until_somebody_takes_it(tmp_path: Path) -> None:
+    async with square(tmp_path) as here:
+        incident = (await here.trouble()).incident.id
+        await here.recovery()
+        await postmortems.promise(here.town.context, incident, here.town.clock.at + DAY, actor="operator")
+        stories = Stories(here.town.context, announce=here.room, targets=("json://pager.example.org",), url="https://desk.example.org")
+        await stories.reconcile()
+        await stories.alarm()
+        assert here.room.said == []
+        here.town.clock.at += DAY + 1
+        await stories.reconcile()
+        here.room.failing = NotTold("down")
+        await stories.alarm()
+        here.room.failing = None
+        await stories.alarm()
+        assert here.room.said == [], "not at once"
+        here.town.clock.at += 61_000_000
+        await stories.alarm()
+        await stories.reconcile()
+        await stories.alarm()
+        [(target, title, text)] = here.room.said
+        assert target == "json://pager.example.org" and title == "The post-mortem of incident 1 is overdue"
+        assert f"https://desk.example.org/operator/postmortems/{incident}" in text

@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Mapping
 from email.message import EmailMessage
+from email.policy import EmailPolicy
 from email.utils import formatdate, make_msgid, parseaddr
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -12,6 +13,21 @@ from heliograph.ports.announce import NotTold
 from heliograph.ports.runtime import Clock
 
 PORTS = {"smtp": 25, "smtps": 465}
+
+
+class _Whole(EmailPolicy):
+    """As SMTP wants it, and List-… headers whole: of a link longer than a line the library would make encoded words, which mail programs
+    do not take for a link.
+    """
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        """One header as bytes."""
+        if name.lower().startswith("list-") and value.isascii():
+            return f"{name}: {value}\r\n".encode("ascii")
+        return super().fold_binary(name, value)
+
+
+_POLICY = _Whole(linesep="\r\n")
 
 
 class SmtpMail:
@@ -41,7 +57,8 @@ class SmtpMail:
         """One mail to one address. Raises NotTold; final where the server refuses the address or the mail for good."""
         try:
             await aiosmtplib.send(
-                self._message(to, subject, text, html, headers), hostname=self._host, port=self._port,
+                self._message(to, subject, text, html, headers).as_bytes(policy=_POLICY), sender=parseaddr(self._sender)[1],
+                recipients=[to], hostname=self._host, port=self._port,
                 username=self._user or None, password=self._password or None, use_tls=self._from_the_start, start_tls=self._start_tls,
                 tls_context=self._context, timeout=self._timeout,
             )  # fmt: skip

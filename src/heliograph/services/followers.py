@@ -32,6 +32,10 @@ PATIENCE = 3 * 24 * 3600 * SECOND
 MOST_PENDING = 500
 FIRST_DELAY = 30 * SECOND
 LAST_DELAY = 3600 * SECOND
+#: An address that was refused for good so often, REFUSED_DELAY apart, is forgotten. Not the first time: a mail server of ours that is
+#: set up wrongly refuses everybody, and must not cost us all followers.
+REFUSALS = 4
+REFUSED_DELAY = 6 * 3600 * SECOND
 ADDRESS = re.compile(r"^[^\s@<>\"'(),:;\\\[\]\x00-\x1f]{1,64}@[A-Za-z0-9.-]{1,190}\.[A-Za-z0-9-]{2,63}\Z")
 
 
@@ -51,6 +55,8 @@ class Follower(msgspec.Struct, frozen=True, kw_only=True):
     #: How often telling it has failed in a row, and when to try again.
     failures: int = 0
     not_before: int = 0
+    #: How often in a row its mail server has said that there is no such address.
+    refusals: int = 0
 
     def __repr__(self) -> str:
         return f"Follower({self.id})"
@@ -194,25 +200,28 @@ async def _told(context: Context, id: str, news: Iterable[Update]) -> None:
         if kept is None:
             return
         told = [*kept.follower.told, *(update.id for update in news)][-200:]
-        await _saved(context, msgspec.structs.replace(kept.follower, told=told, lease_until=0, failures=0, not_before=0), kept.version)
+        await _saved(
+            context, msgspec.structs.replace(kept.follower, told=told, lease_until=0, failures=0, not_before=0, refusals=0), kept.version
+        )
 
     await retrying(act)
 
 
 async def _failed(context: Context, follower: Follower, *, final: bool) -> None:
-    """Later, ever more rarely; an address that takes no mail is forgotten."""
+    """Later, ever more rarely; an address that takes no mail is forgotten in the end."""
     context.observe("follower_not_told", {"final": int(final)})
-    if final:
-        await _drop(context, follower.id)
-        return
 
     async def act() -> None:
         kept = await _read(context.store, follower.id)
-        if kept is not None:
-            failures = kept.follower.failures + 1
-            later = context.clock.now() + min(FIRST_DELAY << min(failures - 1, 16), LAST_DELAY)
-            new = msgspec.structs.replace(kept.follower, failures=failures, not_before=later, lease_until=0)
-            await _saved(context, new, kept.version)
+        if kept is None:
+            return
+        now, failures, refusals = context.clock.now(), kept.follower.failures + 1, kept.follower.refusals + final
+        if refusals >= REFUSALS:
+            await _drop(context, follower.id)
+            return
+        later = now + (REFUSED_DELAY if final else min(FIRST_DELAY << min(failures - 1, 16), LAST_DELAY))
+        new = msgspec.structs.replace(kept.follower, failures=failures, refusals=refusals, not_before=later, lease_until=0)
+        await _saved(context, new, kept.version)
 
     await retrying(act)
 
