@@ -127,7 +127,8 @@ class SqliteStore(Reads):
     async def next_due(self, now: int) -> int | None:
         """See ports.store."""
         moments: list[int | None] = [
-            next_ready(self._reader.execute, self._sql, self._transaction.release, now),
+            # Who may not send would otherwise ask for what is ready again and again.
+            next_ready(self._reader.execute, self._sql, self._transaction.release, now) if self._transaction.may_send else None,
             *map(_moment, self._reader.execute(self._sql["next_due"], (now,)).fetchall()[0]),
         ]
         return min((moment for moment in moments if moment is not None), default=None)
