@@ -10,10 +10,11 @@ from typing import Any
 from playwright.async_api import Browser, Page, expect
 
 from heliograph.bootstrap.application import Application, Config, build, worker_name
-from heliograph.bootstrap.demo import LOOPBACK, Demo, start_demo
+from heliograph.bootstrap.demo import LOOPBACK, Demo, plan_demo, start_demo
 from heliograph.bootstrap.metrics import Metrics
 from heliograph.bootstrap.process import WebServer, listen
 from heliograph.bootstrap.system import SystemClock
+from heliograph.sandbox.sunshine.state import Key
 from heliograph.sandbox.world import Demo as Seeded, Sandbox
 from heliograph.services import probe
 from heliograph.web.app import create_app
@@ -66,6 +67,11 @@ class Stage:
         else:
             self.sandbox.telegram.contacts.text(self.seeded.chat_id, text)
 
+    @property
+    def key(self) -> Key:
+        """The key that the shop's channel uses."""
+        return self.sandbox.sunshine.center.keys[self.seeded.account_key_id]
+
     def counts(self) -> dict[str, Any]:
         """The judge's verdict."""
         return self.sandbox.tally.counts().to_json()
@@ -100,7 +106,7 @@ async def stage(folder: Path, browser: Browser, *, open_access: bool = True) -> 
     listening = listen("127.0.0.1", 0)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     application = await build(Config(folder, b"k" * 32, release="test", allow_networks=LOOPBACK))
-    demo = await start_demo(application, url=url)
+    demo = await start_demo(application, plan_demo(url))
     vitals = Vitals(metrics=Metrics(SystemClock().now))
     worker = Worker(application.context, application.holds, name=worker_name(), concurrency=8, lease=60)
     application.context.store.on_touched = worker.delivery.wake

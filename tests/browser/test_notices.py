@@ -43,7 +43,7 @@ async def trouble(scene: Stage, replies: int = 3) -> str:
     """The key is revoked while an agent writes so many replies. Returns the ticket."""
     scene.writes("Where is my lantern?")
     (ticket,) = await scene.tickets()
-    scene.sandbox.sunshine.center.keys[scene.seeded.key_id].revoked = True
+    scene.key.revoked = True
     for number in range(replies):
         await reply(
             scene.application.context, scene.demo.account, ticket, agent=scene.demo.agent, actor=f"agent:{scene.demo.agent}",
@@ -83,7 +83,7 @@ async def test_an_agent_is_told_without_reloading_and_sees_it_count_down(scene: 
         await expect(page).to_have_url(f"{scene.url}/desk/tickets/{ticket}?view=events&incident={await incident(page)}")
         await expect(page.locator("#events .event")).not_to_have_count(0)
         assert await page.locator("#events [data-kind=message_received]").count() == 0
-        scene.sandbox.sunshine.center.keys[scene.seeded.key_id].revoked = False
+        scene.key.revoked = False
         await eventually(lambda: _texts(scene), lambda texts: len(texts) == 3)
         await expect(page.locator(".notice")).to_have_count(0)
         await expect(page.locator(".bell-count")).to_have_count(0)

@@ -135,7 +135,7 @@ async def test_pages_allow_no_script_but_ours(scene: Stage) -> None:
 
 async def test_a_reply_that_waits_is_written_anew_and_only_the_new_one_goes(scene: Stage) -> None:
     page = await ticket_page(scene)
-    key = scene.sandbox.sunshine.center.keys[scene.seeded.key_id]
+    key = scene.key
     key.revoked = True
     await page.get_by_label("Your text").fill("It costs 5 euros")
     await page.get_by_role("button", name="Send reply").click()

@@ -2,6 +2,7 @@
 
 from heliograph.bootstrap.demo import Demo
 from heliograph.cli.assembly import Pages
+from heliograph.cli.replay.replay import Replay
 from heliograph.web.auth import OpenAccess
 from heliograph.web.demo.routes import demo_routes
 from heliograph.web.workspace.routes import routes as desk_routes, routes_and_front
@@ -12,7 +13,8 @@ def desk_pages() -> Pages:
     return Pages(tuple(routes_and_front))
 
 
-def demonstration_pages(demo: Demo) -> Pages:
+def demonstration_pages(demo: Demo, replay: Replay) -> Pages:
     """Everybody who opens the address is the shop's first agent."""
     services = (demo.sandbox.sunshine_url.removesuffix("/sc"), demo.sandbox.telegram_url)
-    return Pages((*desk_routes, *demo_routes(sandbox=demo.sandbox.url, aliases=services)), OpenAccess(demo.account, demo.agent))
+    panes = demo_routes(sandbox=demo.sandbox.url, aliases=services, replay=replay)
+    return Pages((*desk_routes, *panes), OpenAccess(demo.account, demo.agent))

@@ -7,12 +7,13 @@ from typing import Annotated, NamedTuple
 
 from cyclopts import Parameter
 
-from heliograph.bootstrap.demo import demo_config, discard, start_demo
+from heliograph.bootstrap.demo import demo_config, discard, plan_demo, start_demo
 from heliograph.bootstrap.settings import DEFAULT_DATA, Settings
 from heliograph.cli.assembly import Pages, Process, Roles
 from heliograph.cli.beside import Candidacy, beside as take_over
 from heliograph.cli.options import HERE, USAGE, Fault, Place, again, config_of, out, release_of, say, settings_of
 from heliograph.cli.pages import demonstration_pages, desk_pages
+from heliograph.cli.replay.replay import Replay
 from heliograph.cli.running import Afterwards, alone, listen, run, running
 
 
@@ -87,12 +88,21 @@ def _run(settings: Settings, port: int | None, place: Place, asked: Asked | None
 
 def _demonstrate(settings: Settings, port: int | None, *, open_browser: bool) -> int:
     listening, url = listen(settings, port=port, fallback=True)
-    config = demo_config(release=release_of(settings))
+    plan = plan_demo(url)
+    config = demo_config(plan, release=release_of(settings))
     roles = Roles(listening, work=True, concurrency=settings.concurrency, lease=settings.lease_seconds)
 
     async def prepare(process: Process) -> tuple[Pages, Callable[[], Awaitable[None]]]:
-        demo = await start_demo(process.application, url=url)
-        return demonstration_pages(demo), demo.stop
+        demo = await start_demo(process.application, plan)
+        # A demonstration takes part in releases: its keys are shared ones.
+        assert process.gatekeeper is not None
+        replay = Replay(process.application, demo, process.gatekeeper)
+
+        async def end() -> None:
+            await replay.stop()
+            await demo.stop()
+
+        return demonstration_pages(demo, replay), end
 
     def announce(_: Process) -> None:
         say(
