@@ -1,20 +1,24 @@
 """Counters of this process and gauges of the store, for Prometheus."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE
 
+from heliograph.bootstrap.gauges import Gauges
 from heliograph.domain.gate import Stage
 from heliograph.domain.health import Condition
 from heliograph.domain.reasons import Reason
 from heliograph.domain.retry import SECOND
+from heliograph.ports import rows
 from heliograph.ports.store import Store
 from heliograph.services import releases
 from heliograph.services.quarantine import KIND
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+#: Channels that are shown one by one, at most.
+CHANNELS = 100
 _TOLD = {
     "operator_paged": ("page", "taken"),
     "operator_not_paged": ("page", "refused"),
@@ -47,6 +51,9 @@ class Metrics:
         self._bugs = self._counter("bugs", "Faults of this software that were caught and written down", "place")
         self._rounds = self._counter("rounds_failed", "Rounds of background loops that will be made again", "error")
         self._told = self._counter("told", "Words that were carried out of the installation, or were not", "way", "outcome")
+        for way, outcome in _TOLD.values():
+            # There from the beginning: what appears with its first count does not show as a rise.
+            self._told.labels(way, outcome)
         self._paged = Histogram(
             "heliograph_page_seconds", "From the first failure until operators were paged", buckets=_SECONDS, registry=self.registry
         )
@@ -62,6 +69,7 @@ class Metrics:
         self._holds = self._gauge("holds", "Channels and credential versions on hold or in trial", "kind", "condition")
         self._stages = self._gauge("release_stage", "1 for the stage at which this process's release is", "release", "stage")
         self._on_hold = self._gauge("sending_on_hold", "1 while no release that runs may send")
+        self._more = Gauges(self.registry)
         #: The release of this process, "" where it takes no part.
         self.release = ""
 
@@ -143,14 +151,22 @@ class Metrics:
             self._deliveries.labels(state).set(number)
         for (kind, condition), number in holds.items():
             self._holds.labels(kind, condition).set(number)
-        oldest: dict[str, int] = {}
-        for row in await store.waiting():
-            self._waiting.labels(row.channel, row.state).set(row.number)
-            oldest[row.channel] = min(oldest.get(row.channel, row.oldest_at), row.oldest_at)
-        for channel, at in oldest.items():
-            self._oldest.labels(channel).set(max(0.0, (self._now() - at) / SECOND))
+        self._tell_of_waiting(await store.waiting())
         await self._tell_of_releases(store)
+        await self._more.read(store, self._now())
         return generate_latest(self.registry)
+
+    def _tell_of_waiting(self, waiting: Sequence[rows.Waiting]) -> None:
+        """Of the channels on which it waits longest; `deliveries` has what waits in all."""
+        oldest: dict[str, int] = {}
+        for row in waiting:
+            oldest[row.channel] = min(oldest.get(row.channel, row.oldest_at), row.oldest_at)
+        shown = dict(sorted(oldest.items(), key=lambda item: item[1])[:CHANNELS])
+        for channel, at in shown.items():
+            self._oldest.labels(channel).set(max(0.0, (self._now() - at) / SECOND))
+        for row in waiting:
+            if row.channel in shown:
+                self._waiting.labels(row.channel, row.state).set(row.number)
 
     async def _tell_of_releases(self, store: Store) -> None:
         if not self.release:
