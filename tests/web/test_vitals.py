@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from heliograph.bootstrap.metrics import Metrics
+from heliograph.domain import gate
 from heliograph.ports.store import Unavailable
 from heliograph.sandbox.faults import Fault, Mode
 from heliograph.web import vitals
@@ -29,6 +30,27 @@ async def test_started_once_every_channel_was_probed_and_for_good(here: House) -
     assert await code(here, "/startupz") == 200
     assert any(name == "probe_concluded" for name, _ in here.observed)
     assert await code(here, "/readyz") == 200
+
+
+class Gate:
+    """A release that was refused, until somebody lets it through."""
+
+    row = gate.registered("rel_1")._replace(stage=gate.Stage.REFUSED, basis="witness_passes", subject="sun", variable="HELIOGRAPH_X")
+    may_send = False
+
+
+async def test_started_tells_why_the_release_may_not_send_and_latches_once_it_may(here: House) -> None:
+    await vitals.start(here.application, here.vitals)
+    refused = Gate()
+    here.vitals.gate = refused
+    answer = await here.send("GET", "/startupz", None, by="")
+    assert answer.code == 503
+    assert {"release": "rel_1", "stage": "refused", "subject": "sun", "variable": "HELIOGRAPH_X"}.items() <= answer.json().items()
+    assert await code(here, "/readyz") == 200
+    refused.may_send = True
+    assert await code(here, "/startupz") == 200
+    refused.may_send = False
+    assert await code(here, "/startupz") == 200
 
 
 async def test_not_ready_while_draining(here: House) -> None:
