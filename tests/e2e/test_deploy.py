@@ -97,3 +97,18 @@ async def test_forced_through_it_is_fenced_by_its_own_failures_and_what_ran_send
     shown = {one["release"]: one for one in await desk.releases()}
     assert shown[said["release"]]["stage"] == "fenced" and shown[said["release"]]["forced_because"] == "the probe is wrong"
     assert [one["stage"] for one in shown.values()].count("admitted") == 1
+
+
+@pytest.mark.parametrize("desk", ["sqlite"], indirect=True)
+async def test_a_candidate_that_dies_at_its_first_call_loses_the_role_to_the_process_before_it(desk: SharedDesk) -> None:
+    writing = Writing(desk).start()
+    dying = {"HELIOGRAPH_FAILPOINT": "deliver:before_call", "HELIOGRAPH_TESTING": "1", "HELIOGRAPH_CONCURRENCY": "50"}
+    code, said, _ = await desk.deploy(**dying)
+    assert code == 1 and "ended by itself" in said["said"], said
+    written = writing.written
+    verdict = await writing.end()
+    assert right(verdict) == RIGHT and verdict["delivered"] == writing.written > written
+    assert desk.child is not None and desk.child.process.returncode is None
+    stages = {one["stage"]: one["basis"] for one in await desk.releases()}
+    assert stages == {"admitted": "known", "fenced": "gone"}
+    print(f"longest pause {writing.pause:.2f} s")
