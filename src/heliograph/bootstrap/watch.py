@@ -9,6 +9,7 @@ from heliograph.bootstrap.publicity import outlets
 from heliograph.bootstrap.watchdog import STALLED
 from heliograph.domain.retry import SECOND
 from heliograph.services import detection, incidents, statements, status_page
+from heliograph.services.balance import Balance
 from heliograph.services.heartbeat import Heartbeats
 from heliograph.services.mail import AdminMails
 from heliograph.services.notices import Notices
@@ -67,5 +68,6 @@ def outward(application: Application, beats: Heartbeats, told: Stories) -> list[
     paging = Paging(
         context, context.channels.vault, announce=outside.rooms, targets=outside.ways.operators, alerts=outside.alerts, url=outside.ways.url
     )
+    balance = Balance(context, context.channels.vault, announce=outside.rooms, targets=outside.ways.operators, alerts=outside.alerts)
     mails = AdminMails(context, outside.mail, url=outside.ways.url)
-    return [paging.reconcile, mails.reconcile, beats.beat, Outreach(context, outlets(application)).reconcile, told.alarm]
+    return [paging.reconcile, balance.reconcile, mails.reconcile, beats.beat, Outreach(context, outlets(application)).reconcile, told.alarm]
