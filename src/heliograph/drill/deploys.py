@@ -13,6 +13,7 @@ from heliograph.drill.place import PREFIX, Place
 from heliograph.drill.processes import Child, command
 from heliograph.drill.scenario import Run
 from heliograph.drill.traffic import answering, for_seconds
+from heliograph.drill.truth import SECOND, held_up
 from heliograph.services.releases import Kept
 
 WRONG = {"key_secret": "wrong-secret-of-a-bad-deploy"}
@@ -61,7 +62,7 @@ async def verdict(run: Run, application: Application, old: Kept, begun: float, *
     story = await seen.events(application, run.place)
     said = ("release_refused", "release_undecided", "release_admitted")
     at = min((e.recorded_at for e in story if e.stream_id == new.row.id and e.kind in said), default=0)
-    run.note(seconds_to_verdict=at / seen.SECOND - begun, basis=new.row.basis, variable=new.row.variable)
+    run.note(seconds_to_verdict=at / SECOND - begun, basis=new.row.basis, variable=new.row.variable)
     run.expect(float(run.figures["seconds_to_verdict"]) <= 10, "the gate needed longer than 10 s")
     return new
 
@@ -79,7 +80,7 @@ async def refused(run: Run) -> None:
         await deploy.end()
         await run.settle()
         spent = len(seen.attempts(await seen.events(application, place), new.row.id))
-        run.note(attempts_spent=spent, held_up=len((await seen.held_up(place))[0]))
+        run.note(attempts_spent=spent, held_up=len((await held_up(place))[0]))
         run.expect(spent == 0, f"the refused release made {spent} attempts")
         run.expect(new.row.variable == NAMED, f"the variable was not named, but “{new.row.variable}”")
         run.expect(run.figures["held_up"] == 0, "replies were held up although the old release sent on")
@@ -100,7 +101,7 @@ async def forced(run: Run) -> None:
             run.expect(code == 0, f"it could not be forced: {said}")
             fenced = await seen.release(application, seen.staged(Stage.FENCED), "the fence", seconds=20)
             await for_seconds(3)
-        run.note(seconds_to_fence=fenced.row.ended_at / seen.SECOND - before)
+        run.note(seconds_to_fence=fenced.row.ended_at / SECOND - before)
         await run.settle()
         await deploy.end()
         story = await seen.events(application, place)
@@ -162,7 +163,7 @@ async def upstream_down(run: Run) -> None:
             await place.say(talk)
         await for_seconds(run.outage)
         story = await seen.events(application, place)
-        moves = [e for e in story if e.stream == "release" and e.recorded_at > begun * seen.SECOND and e.stream_id == old.row.id]
+        moves = [e for e in story if e.stream == "release" and e.recorded_at > begun * SECOND and e.stream_id == old.row.id]
         run.note(moves_of_the_old=", ".join(event.kind for event in moves))
         run.expect(not moves, "the running release was moved about while nobody could tell anything")
         await place.sandbox.ask("DELETE", "faults")

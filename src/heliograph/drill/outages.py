@@ -10,6 +10,7 @@ from heliograph.drill import seen
 from heliograph.drill.place import PREFIX, Place
 from heliograph.drill.scenario import Run
 from heliograph.drill.traffic import answering, for_seconds
+from heliograph.drill.truth import SECOND
 
 
 async def told(run: Run, application: Application, onset: float) -> dict[str, int]:
@@ -19,7 +20,7 @@ async def told(run: Run, application: Application, onset: float) -> dict[str, in
         return await seen.told_agents(application, run.place) or None
 
     found = await seen.until(ask, "a notice", seconds=30)
-    run.note(seconds_to_told=min(found.values()) / seen.SECOND - onset)
+    run.note(seconds_to_told=min(found.values()) / SECOND - onset)
     return found
 
 
@@ -46,9 +47,9 @@ async def judged(run: Run, application: Application, onset: float) -> None:
     await for_seconds(1)
     story = await seen.events(application, run.place)
     refusal = seen.first_refusal(story)
-    holds = [e.recorded_at for e in story if e.kind == "hold_started" and e.recorded_at >= onset * seen.SECOND]
+    holds = [e.recorded_at for e in story if e.kind == "hold_started" and e.recorded_at >= onset * SECOND]
     if refusal is not None and holds:
-        run.note(seconds_to_hold=max(min(holds) - refusal.recorded_at, 0) / seen.SECOND)
+        run.note(seconds_to_hold=max(min(holds) - refusal.recorded_at, 0) / SECOND)
         trials = sum(e.kind == "trial_started" for e in story)
         run.note(attempts_spent=sum(e.kind == "attempt_deferred" and '"spent":1' in e.data for e in story))
         run.expect(run.figures["attempts_spent"] == 0, "a reply's retries were spent on a fault that was not its own")
@@ -151,7 +152,7 @@ async def reboot_with_bad_settings(run: Run) -> None:
         new = await seen.release(
             application, lambda kept: kept.row.id != old.row.id and bool(kept.row.basis), "the word on the bad settings", seconds=30
         )
-        run.note(seconds_to_verdict=new.row.ended_at / seen.SECOND - begun if new.row.ended_at else time.time() - begun)
+        run.note(seconds_to_verdict=new.row.ended_at / SECOND - begun if new.row.ended_at else time.time() - begun)
         run.note(basis=new.row.basis, variable=new.row.variable)
         run.expect(new.row.variable == f"{PREFIX}KEY_SECRET", "the variable was not named")
         for talk in place.talks:

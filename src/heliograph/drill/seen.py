@@ -10,18 +10,13 @@ from heliograph.domain.gate import Stage
 from heliograph.domain.incident import Incident
 from heliograph.drill.place import Place
 from heliograph.drill.processes import PATIENCE, NotDrilled
+from heliograph.drill.truth import SECOND, held_up
 from heliograph.ports.rows import EventRead
 from heliograph.services import incidents, notices
 from heliograph.services.impact import impact
 from heliograph.services.releases import Kept, releases
 
 T = TypeVar("T")
-#: Microseconds in a second.
-SECOND = 1_000_000
-#: A reply that the service took later than this was held up: without trouble it takes milliseconds. In seconds.
-LATE = 1.5
-#: Seconds around the beginning and the end of trouble in which two clocks may disagree about a reply.
-EDGE = 0.15
 
 
 async def until(ask: Callable[[], Awaitable[T | None]], what: str, *, seconds: float = PATIENCE) -> T:
@@ -88,46 +83,6 @@ async def told_agents(application: Application, place: Place) -> dict[str, int]:
             if notice.reader.startswith("agt"):
                 told[notice.reader] = min(told.get(notice.reader, notice.told_at), notice.told_at)
     return told
-
-
-async def held_up(place: Place) -> tuple[set[str], set[str]]:
-    """The sandbox's own record: replies that were held up, and those of which it cannot tell.
-
-    Held up is what it refused, what was written between an account's first refusal and the first that was taken again, and what it took
-    late. It cannot tell of what was written within EDGE of such a moment.
-    """
-    # Trouble with a key concerns everybody who uses it.
-    user = {talk.conversation: talk.account if talk.account in place.own else "" for talk in place.talks}
-    taken: dict[str, float] = {}
-    for message in (await place.sandbox.ask("GET", "accepted"))["accepted"]:
-        for label in message["labels"]:
-            taken.setdefault(label.partition(".")[0], message["at"] / SECOND)
-    spans: dict[str, list[list[float]]] = {}
-    refused: list[tuple[str, float]] = []
-    for call in (await place.sandbox.ask("GET", "requests?operation=send"))["requests"]:
-        span = spans.setdefault(user.get(call["conversation"], ""), [])
-        ended = not span or len(span[-1]) == 2
-        if not call["taken"]:
-            refused.append((call["conversation"], call["at"] / SECOND))
-        if call["taken"] != ended:
-            if ended:
-                span.append([])
-            span[-1].append(call["at"] / SECOND)
-    held, open_ = set(), set()
-    for conversation, at in refused:
-        # A conversation's replies go in order, so it was the first that was not taken yet.
-        held |= set([r.delivery for r in place.replies if r.conversation == conversation and taken.get(r.delivery, 2**40) > at][:1])
-    for reply in place.replies:
-        mine = spans.get(user.get(reply.conversation, ""), [])
-        within = [span for span in mine if span[0] <= reply.at <= (span[1] if len(span) == 2 else 2**40)]
-        edges = [edge for span in mine for edge in span]
-        if taken.get(reply.delivery, 2**40) - reply.at > LATE:
-            held.add(reply.delivery)
-        elif any(abs(edge - reply.at) <= EDGE for edge in edges):
-            open_.add(reply.delivery)
-        elif within:
-            held.add(reply.delivery)
-    return held, open_
 
 
 async def compared(application: Application, place: Place, found: list[Incident]) -> dict[str, float]:
