@@ -49,8 +49,8 @@ class Town:
         # The shop has one key for both; the plain one's conversations are in an app of their own, so that neither hears the other.
         other = center.new_app("Plain desk")
         self.plain = PlainConnector(demo.sandbox.sunshine_url, other.id, self.good)
-        self.ours = Side(self._contacts(center.apps[demo.plan.seeded.app_id]))
-        self.theirs = Side(self._contacts(other))
+        self.ours = Side(self._contacts(center.apps[demo.plan.seeded.app_id], ""))
+        self.theirs = Side(self._contacts(other, " (plain)"))
         self._tickets: list[str] = []
         self._since = 0
         self._number = 0
@@ -60,8 +60,8 @@ class Town:
         self.saved: dict[str, str] = {}
         self._writing: asyncio.Task[None] | None = None
 
-    def _contacts(self, app: App) -> list[str]:
-        return [self._sandbox.new_contact(app, name).id for name in CONTACTS]
+    def _contacts(self, app: App, mark: str) -> list[str]:
+        return [self._sandbox.new_contact(app, name + mark).id for name in CONTACTS]
 
     @property
     def good(self) -> dict[str, str]:
@@ -108,7 +108,7 @@ class Town:
             while True:
                 place, number = self._number % len(CONTACTS), self._number
                 self._number += 1
-                text = f"{WORDS[number % len(WORDS)]} ({number + 1})"
+                text = f"{WORDS[(number + number // len(CONTACTS)) % len(WORDS)]} ({number + 1})"
                 for work in (self._ours(place, number, text), self._theirs(place, text)):
                     task = asyncio.create_task(work)
                     under_way.add(task)
