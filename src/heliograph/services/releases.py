@@ -237,11 +237,6 @@ async def set_probe_aside(context: Context, health: Health) -> None:
     await context.store.commit(Changes("", context.clock.now(), folds=[Fold(health, [TrialStarted()])]))
 
 
-async def set_probe_aside(context: Context, health: Health) -> None:
-    """Let one lane try what a probe has stopped: a person who breaks the glass overrules probes, and only sending shows who is right."""
-    await context.store.commit(Changes("", context.clock.now(), folds=[Fold(health, [TrialStarted()])]))
-
-
 async def sent_in_vain(store: Store, health: Health, since: int) -> bool:
     """Whether a credential version failed in sending itself after `since`. Whoever breaks the glass sets only the probes aside."""
     after = 0

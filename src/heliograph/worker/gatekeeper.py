@@ -203,7 +203,9 @@ class Gatekeeper:
         alive = await releases.running(context.store, context.clock.now())
         asked = [held.held_since for held in await context.store.healths("") if held.condition is not Condition.WELL]
         for kept in await releases.releases(context.store):
-            if kept.row.id in alive and kept.row.id != self.identity.id and kept.row.stage not in releases.TRUSTED:
+            # One that has retired asks too where it is deployed once more; only the one that sends answers it.
+            retired = kept.row.stage is Stage.RETIRED and self.row is not None and self.row.stage is Stage.ADMITTED
+            if kept.row.id in alive and kept.row.id != self.identity.id and (retired or kept.row.stage not in releases.TRUSTED):
                 proved = await releases.proved(context.store, kept.row.id)
                 asked.append(proved.at if proved is not None else 0)
         if max(asked, default=0) > at:
@@ -229,9 +231,6 @@ class Gatekeeper:
             name, _, fingerprint = health.subject.partition("@")
             holding = [k.row for k in all_releases if k.row.stage in gate.SENDING and k.credentials.get(name) == fingerprint]
             bad = [row.id for row in holding if not row.forced_at or await releases.sent_in_vain(context.store, health, row.forced_at)]
-            if health.condition is Condition.HELD and self.identity.id in {row.id for row in holding} - set(bad):
-                await releases.set_probe_aside(context, health)
-                self._admitted()
             if health.condition is Condition.HELD and self.identity.id in {row.id for row in holding} - set(bad):
                 await releases.set_probe_aside(context, health)
                 self._admitted()
