@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from aiohttp import ClientSession
 
 from tests.e2e.deploying import SECRET, SharedDesk, Writing
-from tests.e2e.processes import Remote, free_port
+from tests.e2e.processes import Remote, command, free_port, start
 from tests.storage.conftest import fresh_database
 
 BOTH = pytest.mark.parametrize("desk", ["sqlite", "postgres"], indirect=True)
@@ -33,6 +34,11 @@ async def desk(request: pytest.FixtureRequest, tmp_path: Path, http: ClientSessi
         yield made
 
 
+def crowded() -> float:
+    """The bars are of a machine of its own: where more wants to run than there are cores, everything takes longer by as much."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def right(verdict: dict[str, Any]) -> dict[str, Any]:
     return {name: verdict[name] for name in RIGHT}
 
@@ -43,30 +49,36 @@ async def test_a_wrong_secret_is_refused_by_name_and_what_ran_goes_on(desk: Shar
     code, said, _ = await desk.deploy(**{SECRET: "not-the-right-secret-0123456789"})
     assert code == 1 and said["stage"] == "refused" and said["variable"] == SECRET, said
     assert str(said["said"]).endswith(SECRET)
-    # The bar is of a machine of its own; where more wants to run than there are cores, everything takes longer by as much.
-    assert said["seconds"] <= 10 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)), said
+    assert said["seconds"] <= 10 * crowded(), said
     verdict = await writing.end()
     assert right(verdict) == RIGHT and verdict["delivered"] == writing.written
     assert desk.child is not None and desk.child.process.returncode is None
+    place = ("--data", str(desk.data))
+    code, out, _ = await command("release", "wait", "--release", said["release"], "--timeout", "1", *place, **desk.variables())
+    assert code == 1 and out.strip().endswith(SECRET), out
+    code, out, _ = await command("release", "diff", "current", said["release"], *place, **desk.variables())
+    assert code == 0 and f"{SECRET}: changed" in out and "not-the-right" not in out, out
     await desk.end_all()
     assert await desk.attempts_by(said["release"]) == 0
     print(f"refused after {said['seconds']:.2f} s; {writing.written} replies; longest pause {writing.pause:.2f} s")
 
 
 @BOTH
-async def test_a_good_one_takes_over_and_nobody_waits_long(desk: SharedDesk) -> None:
+async def test_a_good_one_takes_over_and_the_former_one_again_and_nobody_waits_long(desk: SharedDesk) -> None:
     writing = Writing(desk).start()
     before = desk.child
     code, said, seconds = await desk.deploy("--wait", HELIOGRAPH_CONCURRENCY="50")
     assert code == 0, said
     assert before is not None and await asyncio.wait_for(before.process.wait(), 10) == 0
     await asyncio.sleep(1)
+    code, back, _ = await desk.deploy("--wait")
+    assert code == 0 and back["release"] != said["release"], back
     verdict = await writing.end()
     print(f"took over in {seconds:.2f} s; {writing.written} replies; longest pause {writing.pause:.2f} s")
     assert right(verdict) == RIGHT and verdict["delivered"] == writing.written
     await desk.end_all()
-    assert await desk.attempts_by(said["release"]) > 0
-    assert writing.pause <= 1.0
+    assert await desk.attempts_by(said["release"]) > 0 and await desk.attempts_by(back["release"]) > 0
+    assert writing.pause <= 1.0 * crowded()
 
 
 @BOTH
@@ -112,3 +124,29 @@ async def test_a_candidate_that_dies_at_its_first_call_loses_the_role_to_the_pro
     stages = {one["stage"]: one["basis"] for one in await desk.releases()}
     assert stages == {"admitted": "known", "fenced": "gone"}
     print(f"longest pause {writing.pause:.2f} s")
+
+
+@pytest.mark.parametrize("desk", ["sqlite"], indirect=True)
+async def test_a_service_manager_is_told_once_it_has_taken_over_and_need_not_start_again_what_was_refused(desk: SharedDesk) -> None:
+    before = desk.child
+    assert before is not None
+    up = ("up", "--beside", "--within", "20", "--no-browser", "--data", str(desk.data), "--port", str(desk.port))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(desk.folder / "notify"))
+        manager.setblocking(False)
+        told = {"NOTIFY_SOCKET": str(desk.folder / "notify"), "WATCHDOG_USEC": "1000000"}
+        code, out, _ = await command(*up, **desk.variables() | told | {SECRET: "not-the-right-secret-0123456789"})
+        assert code == 78 and out.strip().endswith(SECRET)
+        with pytest.raises(BlockingIOError):
+            manager.recv(100)
+        await start(desk.output, "heliograph", *up, extra=desk.variables() | told | {"HELIOGRAPH_CONCURRENCY": "50"})
+        loop = asyncio.get_running_loop()
+        heard: set[bytes] = set()
+        async with asyncio.timeout(60):
+            while not {b"READY=1", b"WATCHDOG=1"} <= heard:
+                heard.add(await loop.sock_recv(manager, 100))
+            assert await before.process.wait() == 0
+        await desk.end_all()
+        async with asyncio.timeout(60):
+            while b"STOPPING=1" not in heard:
+                heard.add(await loop.sock_recv(manager, 100))

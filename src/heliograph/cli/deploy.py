@@ -59,7 +59,7 @@ def deploy(
     forced = ["--force", reason, "--share", str(share)] if force else []
     arguments = [*command, "--beside", "--within", str(timeout), *forced]
     ended = asyncio.run(_deploy(arguments, new, output or data / "heliograph.out", timeout + MARGIN))
-    if wait and ended["code"] == OK and others:
+    if wait and ended["code"] == OK and others and not ended.get("unchanged"):
         asyncio.run(_gone(data, others[0]))
     if json:
         print_json({**ended, "outcome": {OK: "admitted", OPEN: "undecided"}.get(ended["code"], ended.get("stage", "refused"))})

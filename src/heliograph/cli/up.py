@@ -10,7 +10,8 @@ from cyclopts import Parameter
 from heliograph.bootstrap.demo import demo_config, discard, plan_demo, start_demo
 from heliograph.bootstrap.settings import DEFAULT_DATA, Settings
 from heliograph.cli.assembly import Pages, Process, Roles
-from heliograph.cli.beside import Candidacy, beside as take_over
+from heliograph.cli.beside import beside as take_over
+from heliograph.cli.candidacy import Candidacy
 from heliograph.cli.options import HERE, USAGE, Fault, Place, again, config_of, out, release_of, say, settings_of
 from heliograph.cli.pages import demonstration_pages, desk_pages
 from heliograph.cli.replay.replay import Replay
