@@ -16,7 +16,7 @@ from heliograph.ports.runtime import Vault
 from heliograph.services.releases import Identity
 
 #: Where a process runs, how it logs and whom it tells its numbers makes it no other release.
-OPERATIONAL = frozenset({"data", "host", "port", "log_format", "log_level", "release", "installation", "metrics", "metrics_token"})
+OPERATIONAL = frozenset({"data", "host", "port", "log_format", "log_level", "release", "metrics", "metrics_token"})
 #: In the data folder: the id of the store that belongs to it.
 FILE = "installation"
 

@@ -17,7 +17,7 @@ from heliograph.drill.scenario import Run, Scenario, as_json
 
 SCENARIOS = (
     Scenario("A", "6 August 2020: a deploy with wrong variables", deploys.refused),
-    Scenario("B", "The same, forced through beside the running release", deploys.forced, ("postgres",)),
+    Scenario("B", "The same, forced through beside the running release", deploys.forced),
     Scenario("B2", "Forced through with no healthy release left", deploys.nobody_passes),
     Scenario("C", "The service is down while a repair is deployed", deploys.upstream_down),
     Scenario("D", "A key is revoked with no deploy", outages.key_revoked),
