@@ -1,5 +1,6 @@
 """Calls that cannot be verified while the fault may be ours: kept, bounded, and taken in once the right secret is known."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -113,6 +114,13 @@ async def test_it_is_bounded_by_number_size_and_age(here: House, monkeypatch: py
     await Quarantine().step(context)
     assert await kept(here) == 0 and (await story(here))[-1] == ev.CallsDropped(5)
     assert await texts(here) == []
+
+
+async def test_its_bounds_hold_against_calls_that_come_together(here: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await know(here, WRONG)
+    monkeypatch.setattr(quarantine, "NUMBER", 5)
+    await asyncio.gather(*(hook(here, message(here, "x", f"m{number}")) for number in range(40)))
+    assert await kept(here) == 5
 
 
 async def test_what_the_proved_secret_does_not_verify_is_dropped_after_a_while(here: House) -> None:

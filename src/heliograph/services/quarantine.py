@@ -4,6 +4,7 @@ What is kept is sealed: a call may carry the secret itself, and the text is a cu
 only the provider's own repeats are left.
 """
 
+import asyncio
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -68,12 +69,22 @@ class Quarantine:
     _tried: dict[str, str] = field(default_factory=dict)
     #: Channels that were last looked through in vain, and when.
     _released: dict[str, int] = field(default_factory=dict)
+    _keeping: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def keep(self, context: Context, connected: Connected, request: RawRequest) -> bool:
         """Keep the call; the same call once. False where there is no room. Raises Unavailable."""
+        # One after the other: calls that come together would all find the same room.
+        async with self._keeping:
+            return await self._keep(context, connected, request)
+
+    async def _keep(self, context: Context, connected: Connected, request: RawRequest) -> bool:
         account, channel, now = connected.channel.account, connected.channel.id, context.clock.now()
         await self._measure(context)
         there = self._measured.get(account, rows.Measured(account, 0, 0))
+        if there.number >= NUMBER:
+            # Before it costs anything to seal it.
+            context.observe("quarantine_full", {"channel": channel})
+            return False
         headers = {name: value for name, value in request.headers.items() if not name.startswith(PASSING)}
         call = Call(request.method, request.path, dict(request.query), headers, b64encode(request.body).decode())
         plain = {"call": msgspec.json.encode(call).decode()}
@@ -81,7 +92,7 @@ class Quarantine:
         id = f"{channel}:{context.channels.vault.fingerprint(carried)}"
         data = msgspec.json.encode(Kept(channel, now, context.channels.vault.seal(plain, place=sealed_at(account, id)))).decode()
         total = sum(each.size for each in self._measured.values())
-        if there.number >= NUMBER or there.size + len(data) > SIZE or total + len(data) > ALL_SIZE:
+        if there.size + len(data) > SIZE or total + len(data) > ALL_SIZE:
             context.observe("quarantine_full", {"channel": channel})
             return False
         if await context.store.document(account, KIND, id) is not None:
