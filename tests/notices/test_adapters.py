@@ -54,6 +54,9 @@ async def test_mail_arrives_whole() -> None:
         with pytest.raises(NotTold) as evil:
             await mail.mail("admin@example.com", "Hello\r\nBcc: all@example.com", "Text", "", {})
         assert evil.value.final and len(office.taken) == 1
+        with pytest.raises(NotTold) as two:
+            await mail.mail("=?utf-8?q?victim=40example.com=2C_b?=@example.org", "Hello", "Text", "", {})
+        assert two.value.final and len(office.taken) == 1
         office.refuse = "550 no such person"
         with pytest.raises(NotTold) as gone:
             await mail.mail("nobody@example.com", "Hello", "Text", "", {})

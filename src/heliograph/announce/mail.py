@@ -85,6 +85,9 @@ class SmtpMail:
             fresh = make_msgid(domain=parseaddr(self._sender)[1].rpartition("@")[2])
             for name, value in ({"Message-ID": fresh} | dict(headers)).items():
                 message[name] = value
+            # What is written as an encoded word is read as something else, such as two addresses.
+            if [one.addr_spec for one in message["To"].addresses] != [to]:
+                raise ValueError("To")
         except ValueError:
             # A line break in a header would let its author write headers of their own.
             raise NotTold("not an address, or not a header", final=True) from None
