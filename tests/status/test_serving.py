@@ -14,7 +14,7 @@ from aiohttp import ClientSession
 
 from heliograph.bootstrap.metrics import Metrics
 from heliograph.ports.store import Unavailable
-from heliograph.services import configure, postmortems, remarks, tokens
+from heliograph.services import configure, postmortems, remarks, status_page, tokens
 from heliograph.web.app import create_app
 from heliograph.web.operator.postmortem import story_routes
 from heliograph.web.problems import Refused
@@ -222,6 +222,28 @@ async def test_feeds_hold_incidents_and_updates(tmp_path: Path) -> None:
             updated = [entry.findtext(f"{atom}updated") or "" for entry in entries]
             assert updated == sorted(updated, reverse=True)
             assert any(id in (link.get("href") or "") for entry in entries for link in entry.findall(f"{atom}link"))
+
+
+async def test_what_xml_has_no_place_for_does_not_stop_feed_and_copy(tmp_path: Path) -> None:
+    async with site(tmp_path / "town") as made:
+        case = await made.here.trouble()
+        text = "One page\x0c, the next\x1b[0m\ufffe\U0001f44d"
+        await status_page.write_note(made.here.town.context, case.incident.id, text, locale="en", actor="operator")
+        made.live.forget()
+        code, feed, _ = await made.get("/status/en/feed.atom")
+        assert code == 200 and "One page, the next[0m\U0001f44d" in "".join(ElementTree.fromstring(feed).itertext())
+        assert await Publishing(made.here.town.context, made.live, tmp_path / "site").round()
+
+
+async def test_an_asset_is_not_kept_under_the_address_of_another_version(tmp_path: Path) -> None:
+    async with site(tmp_path) as made:
+        _, page, _ = await made.get("/status")
+        own = re.findall(r'="(/status/assets/[^"]+)"', page)
+        assert len(own) == 3
+        for address in own:
+            assert "immutable" in (await made.get(address))[2]["cache-control"], address
+            other = address.partition("?")[0] + "?v=0123456789ab"
+            assert "immutable" not in (await made.get(other))[2]["cache-control"], other
 
 
 async def test_comments_ask_who_it_is(tmp_path: Path) -> None:

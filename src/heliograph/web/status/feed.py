@@ -1,5 +1,6 @@
 """The Atom feed of one language: an entry for each incident, and one for each of its updates."""
 
+import re
 from html import escape
 
 from feedgen.feed import FeedGenerator  # type: ignore[import-untyped]
@@ -12,6 +13,8 @@ from heliograph.projections.wording.languages import Language
 
 #: Feeds end after so many entries.
 MOST = 100
+#: What XML has no place for, and people paste all the same. One of them would leave the feed unmade.
+UNFIT = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 
 
 def feed(board: Board, language: Language) -> bytes:
@@ -20,8 +23,8 @@ def feed(board: Board, language: Language) -> bytes:
     here = f"{board.url}/status/{slug}"
     made = FeedGenerator()
     made.id(_id(board, slug))
-    made.title(f"{board.name} ({language.title})")
-    made.author(name=board.name)
+    made.title(_fit(f"{board.name} ({language.title})"))
+    made.author(name=_fit(board.name))
     made.link(href=f"{here}/feed.atom", rel="self", type="application/atom+xml")
     made.link(href=here or "/", rel="alternate", type="text/html")
     made.language(tag)
@@ -42,13 +45,13 @@ def _entry(made: FeedGenerator, board: Board, case: Case, update: Update | None,
     link = letters.address(board, case, tag)
     if update is None:
         entry.id(_id(board, f"{slug}:{case.incident.id}"))
-        entry.title(public.title(case.facts, tag).heading)
+        entry.title(_fit(public.title(case.facts, tag).heading))
         entry.published(iso(case.incident.declared_at))
         entry.content(_html(letters.paragraphs(case.updates[0], tag)), type="html")
         entry.link(href=link)
     else:
         entry.id(_id(board, f"{slug}:{update.id}"))
-        entry.title(letters.headline(update, tag))
+        entry.title(_fit(letters.headline(update, tag)))
         entry.published(iso(update.at))
         entry.content(_html(letters.paragraphs(update, tag)), type="html")
         entry.link(href=f"{link}#{tag}-{update.id}")
@@ -56,7 +59,11 @@ def _entry(made: FeedGenerator, board: Board, case: Case, update: Update | None,
 
 
 def _html(paragraphs: list[str]) -> str:
-    return "".join(f"<p>{escape(text)}</p>" for text in paragraphs)
+    return "".join(f"<p>{escape(_fit(text))}</p>" for text in paragraphs)
+
+
+def _fit(text: str) -> str:
+    return UNFIT.sub("", text)
 
 
 def _id(board: Board, name: str) -> str:

@@ -15,12 +15,14 @@ from heliograph.web.problems import Refused
 from heliograph.web.status import acting, following
 from heliograph.web.status.forms import live_of
 from heliograph.web.status.live import Live
-from heliograph.web.status.site import API, ASSETS, POLICY, ROOT, draw
+from heliograph.web.status.site import API, ASSETS, POLICY, ROOT, address, draw
 from heliograph.web.status.views import slug_of
 from heliograph.web.workspace import asking
 
 Asked = Request[Any, Any, Any]
 OPEN = {"need": Need.OPEN}
+#: Assets' addresses, each with the mark of its content.
+ASSETS_HERE = frozenset(address(name) for name in ASSETS)
 NOTHING = "There is no such page here. All that there is starts at /status."
 ADDRESSES = [
     ROOT,
@@ -61,8 +63,11 @@ async def public(request: Asked) -> Response[bytes]:
 
 
 def _keep(request: Asked) -> str:
-    """An asset's address changes with its content. All else is asked for anew by browsers, and kept for a while by what stands between."""
-    if "/assets/" in request.url.path and request.url.query:
+    """An asset's address changes with its content. All else is asked for anew by browsers, and kept for a while by what stands between.
+
+    Under the address of another version it is not kept: for a year that version's pages would be given this one's.
+    """
+    if request.url.query and f"{request.url.path}?{request.url.query}" in ASSETS_HERE:
         return "public, max-age=31536000, immutable"
     return "public, max-age=0, s-maxage=10, stale-if-error=86400"
 
