@@ -1,5 +1,6 @@
 """Comments are plain text, can be closed, and calls for help are tied to their incident."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,11 @@ async def test_a_call_for_help_is_numbered_and_tied_to_its_incident(tmp_path: Pa
         assert len(logged) == 2 and not any("affected" in event.data for event in logged)
         page = draw(await here.board(), f"/status/en/incidents/{incident}")
         assert page is not None and b"Which of ours" not in page.body, "only the operator reads it"
+
+
+async def test_comments_that_come_together_are_no_more_than_others(tmp_path: Path, database: str) -> None:
+    async with square(tmp_path, database=database) as here:
+        await here.trouble()
+        done = await asyncio.gather(*(say(here, f"Comment {number}") for number in range(30)), return_exceptions=True)
+        kept = (await here.case()).remarks
+        assert len(kept) <= remarks.AN_HOUR and len(kept) == sum(isinstance(one, str) for one in done)

@@ -11,7 +11,8 @@ from heliograph.projections.public.board import Remark
 from heliograph.services.context import Context, Invalid, Missing, retrying
 from heliograph.services.status_page import REMARK, page_of
 
-REQUEST = "request"
+#: PACE: of each agent, that there was a comment.
+REQUEST, PACE = "request", "status_comment_pace"
 MOST = 2000
 #: So many by one agent within an hour.
 AN_HOUR = 10
@@ -36,20 +37,27 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 async def remark(context: Context, incident: str, *, account: str, agent: str, name: str, text: str) -> str:
     """Say something in public, signed with a name of one's choice. Raises Invalid, Missing, Refusal (closed, or too much)."""
     words, sign = _words(text), " ".join(name.split())[:60]
-    kept = await page_of(context.store, incident)
-    if not kept.page.updates:
-        raise Missing("incident")
-    if kept.page.comments_closed:
-        raise Refusal(CLOSED)
-    now = context.clock.now()
-    mine = [r for r in await remarks(context) if (r.account, r.agent) == (account, agent) and now - r.at < HOUR]
-    if len(mine) >= AN_HOUR:
-        raise Refusal(TOO_MANY)
-    made = Remark(id=context.new_id("rem"), incident=incident, account=account, agent=agent, name=sign, text=words, at=now)
-    changes = Changes("", now, f"agent:{agent}")
-    changes.puts.append(rows.Document("", REMARK, made.id, 1, now, msgspec.json.encode(made).decode()))
-    await context.store.commit(changes)
-    return made.id
+    id = context.new_id("rem")
+
+    async def act() -> str:
+        kept = await page_of(context.store, incident)
+        if not kept.page.updates:
+            raise Missing("incident")
+        if kept.page.comments_closed:
+            raise Refusal(CLOSED)
+        # Of each agent one after the other: those that come together would all be the first of the hour.
+        last, now = await context.store.document("", PACE, agent), context.clock.now()
+        mine = [r for r in await remarks(context) if (r.account, r.agent) == (account, agent) and now - r.at < HOUR]
+        if len(mine) >= AN_HOUR:
+            raise Refusal(TOO_MANY)
+        made = Remark(id=id, incident=incident, account=account, agent=agent, name=sign, text=words, at=now)
+        changes = Changes("", now, f"agent:{agent}")
+        changes.puts.append(rows.Document("", REMARK, id, 1, now, msgspec.json.encode(made).decode()))
+        changes.puts.append(rows.Document("", PACE, agent, (last.version if last else 0) + 1, now, "{}"))
+        await context.store.commit(changes)
+        return id
+
+    return await retrying(act)
 
 
 async def hide_remark(context: Context, id: str, *, hidden: bool, actor: str) -> None:
