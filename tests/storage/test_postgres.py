@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,6 +14,7 @@ from heliograph.domain.delivery import State
 from heliograph.domain.health import well
 from heliograph.domain.outcomes import Accepted
 from heliograph.domain.reasons import Reason
+from heliograph.ports.rows import EventRead
 from heliograph.ports.store import Changes, Conflict, Fenced, Fold, Loose, Unavailable
 from heliograph.storage.postgres import sessions
 from heliograph.storage.postgres.sessions import refuse_unsafe
@@ -122,23 +123,112 @@ async def test_the_other_process_is_woken_and_the_own_one_only_once(two: tuple[P
     assert own == [1]
 
 
-async def test_events_wait_for_older_transactions_that_may_still_put_some_before_them(postgres: PostgresEngine) -> None:
+class Writing:
+    """A transaction of another process that writes events of account acc_a, step by step."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._running = connection.transaction()
+
+    @classmethod
+    async def begin(cls, postgres: PostgresEngine) -> "Writing":
+        """Begun, and older than whatever begins later."""
+        writing = cls(await postgres.connect())
+        await writing._running.start()
+        await writing._connection.execute("SELECT set_config('heliograph.account', '*', true), pg_current_xact_id()")
+        return writing
+
+    async def event(self) -> int:
+        """Write one and return its number."""
+        found: int = await self._connection.fetchval(
+            "INSERT INTO event (account, stream, stream_id, subject, kind, version, recorded_at, actor, channel, credential, release, "
+            "reason, data) VALUES ('acc_a', 'account', 'acc_a', '', 'token_issued', 1, 1, 'system', '', '', 'r', '', "
+            '\'{"token": "t"}\') RETURNING seq'
+        )
+        return found
+
+    async def end(self, *, commit: bool = True) -> None:
+        """Commit, or roll back."""
+        await (self._running.commit() if commit else self._running.rollback())
+        await self._connection.close()
+
+
+READINGS: dict[str, Callable[[PostgresStore, int], Awaitable[Sequence[EventRead]]]] = {
+    "account_events": lambda store, after: store.account_events("acc_a", after=after, limit=500),
+    "events": lambda store, after: store.events("acc_a", stream="account", stream_id="acc_a", after=after, limit=500),
+}
+
+
+@pytest.mark.parametrize("reading", READINGS)
+@pytest.mark.parametrize("commit", [True, False])
+async def test_events_wait_for_lower_numbers_that_may_still_come(postgres: PostgresEngine, reading: str, commit: bool) -> None:
     store = await postgres.open()
     await found_account(store)
-    slow = await postgres.connect()
-    running = slow.transaction()
-    await running.start()
-    await slow.execute("SELECT set_config('heliograph.account', '*', true)")
-    await slow.execute(
-        "INSERT INTO event (account, stream, stream_id, subject, kind, version, recorded_at, actor, channel, credential, release, reason, "
-        "data) VALUES ('acc_a', 'account', 'acc_a', '', 'token_issued', 1, 1, 'system', '', '', 'r', '', '{\"token\": \"t\"}')"
-    )
+    slow = await Writing.begin(postgres)
+    low = await slow.event()
     await store.commit(Changes("acc_a", NOW, loose=[Loose("account", "acc_a", ev.TokenRevoked("t"))]))
-    assert await store.account_events("acc_a", after=0, limit=9) == []
-    await running.commit()
-    found = await eventually(lambda: store.account_events("acc_a", after=0, limit=9), lambda events: len(events) == 2)
-    assert [event.kind for event in found] == ["token_issued", "token_revoked"]
-    await slow.close()
+    assert await READINGS[reading](store, 0) == []
+    await slow.end(commit=commit)
+    found = await READINGS[reading](store, 0)
+    assert [event.kind for event in found] == ["token_issued", "token_revoked"][not commit :]
+    assert (found[0].seq == low) is commit
+    await store.close()
+
+
+@pytest.mark.parametrize("reading", READINGS)
+async def test_a_reader_misses_nothing_that_a_younger_transaction_commits_late(postgres: PostgresEngine, reading: str) -> None:
+    store = await postgres.open()
+    await found_account(store)
+    older, younger = await Writing.begin(postgres), await Writing.begin(postgres)
+    low = await younger.event()
+    high = await older.event()
+    await older.end()
+    seen = [event.seq for event in await READINGS[reading](store, 0)]
+    await younger.end()
+    seen += [event.seq for event in await READINGS[reading](store, seen[-1] if seen else 0)]
+    assert seen == [low, high]
+    await store.close()
+
+
+async def test_events_do_not_wait_for_transactions_that_write_none(postgres: PostgresEngine) -> None:
+    store = await postgres.open()
+    await found_account(store)
+    other = await Writing.begin(postgres)
+    await store.commit(Changes("acc_a", NOW, loose=[Loose("account", "acc_a", ev.TokenRevoked("t"))]))
+    assert [event.kind for event in await store.account_events("acc_a", after=0, limit=9)] == ["token_revoked"]
+    await other.end()
+    await store.close()
+
+
+@pytest.mark.parametrize("reading", READINGS)
+async def test_a_reader_that_follows_many_writers_sees_all_once_and_in_order(postgres: PostgresEngine, reading: str) -> None:
+    store = await postgres.open()
+    await found_account(store)
+    written: list[int] = []
+
+    async def write(n: int) -> None:
+        for step in range(10):
+            writing = await Writing.begin(postgres)
+            numbers = [await writing.event() for _ in range(1 + (n + step) % 4)]
+            commit = (n + step) % 5 > 0
+            await writing.end(commit=commit)
+            written.extend(numbers if commit else [])
+
+    async def follow(over: asyncio.Event) -> list[int]:
+        seen: list[int] = []
+        while True:
+            last = over.is_set()
+            page = await READINGS[reading](store, seen[-1] if seen else 0)
+            seen += [event.seq for event in page]
+            if last:
+                return seen
+
+    over = asyncio.Event()
+    followers = [asyncio.create_task(follow(over)) for _ in range(2)]
+    await asyncio.gather(*(write(n) for n in range(6)))
+    over.set()
+    for seen in await asyncio.gather(*followers):
+        assert seen == sorted(written)
     await store.close()
 
 

@@ -1,16 +1,17 @@
--- Reads that this engine asks differently. Events in the order of their numbers, without gaps that a running transaction may fill.
+-- Reads that this engine asks differently. Events in the order of their numbers, which is the order of cause and effect, and only
+-- below what a running transaction may still write: `horizon` is asked for just before, see migration 5.
 
 -- name: stream_events
 SELECT seq, account, stream, stream_id, subject, position, kind, version, recorded_at, occurred_at, actor, channel,
        credential, release, attempt, reason, data
 FROM event WHERE account = :account AND stream = :stream AND stream_id = :stream_id AND seq > :after
-AND txid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY seq LIMIT :limit
+AND seq <= :horizon ORDER BY seq LIMIT :limit
 
 -- name: account_events
 SELECT seq, account, stream, stream_id, subject, position, kind, version, recorded_at, occurred_at, actor, channel,
        credential, release, attempt, reason, data
-FROM event WHERE account = :account AND seq > :after
-AND txid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY seq LIMIT :limit
+FROM event WHERE account = :account AND seq > :after AND seq <= :horizon
+ORDER BY seq LIMIT :limit
 
 -- In the order of transactions, then of numbers: whoever has read up to a row misses nothing that is shown later, for every
 -- transaction before the oldest one that runs has ended.

@@ -25,6 +25,7 @@ SWEEP_LEASE = 30_000_000
 MIGRATING = 0x68656C696F67
 _MIGRATIONS = """CREATE TABLE IF NOT EXISTS schema_migration (number INTEGER PRIMARY KEY, phase TEXT NOT NULL, name TEXT NOT NULL,
 checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)"""
+_HORIZON = "SELECT event_horizon()"
 _INSTALLATION = "INSERT INTO installation (id, created_at) SELECT $1, $2 WHERE NOT EXISTS (SELECT 1 FROM installation)"
 
 
@@ -39,6 +40,8 @@ class PostgresStore(Reads):
         self._sessions = sessions
         reads = load("queries.sql", placeholder=_placeholder) | load("postgres/reads.sql", placeholder=_placeholder)
         self._reads = {name: (query.sql, query.parameters[:1] == ("account",)) for name, query in reads.items()}
+        #: Where the horizon stands among the parameters of the reads that stop at it.
+        self._horizons = {name: query.parameters.index("horizon") for name, query in reads.items() if "horizon" in query.parameters}
         own = load("postgres/batches.sql", "postgres/lanes.sql", placeholder=_placeholder)
         self._queries = Queries(
             {name: query.sql for name, query in own.items()},
@@ -61,8 +64,12 @@ class PostgresStore(Reads):
 
     async def _rows(self, query: str, *parameters: Any) -> list[Any]:
         sql, of_one_account = self._reads[query]
+        at = self._horizons.get(query)
         with store_errors():
             async with self._sessions.reading((parameters[0] or EVERY_ACCOUNT) if of_one_account else EVERY_ACCOUNT) as connection:
+                if at is not None:
+                    # A statement of its own: what ends before it has ended, the next one sees.
+                    parameters = (*parameters[:at], await connection.fetchval(_HORIZON), *parameters[at:])
                 found: list[Any] = await connection.fetch(sql, *parameters)
         return found
 
