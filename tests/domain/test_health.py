@@ -8,11 +8,12 @@ import pytest
 from heliograph.domain import health as rules
 from heliograph.domain.events import Event, HoldEnded, HoldProlonged, HoldStarted, TrialPassed, TrialStarted
 from heliograph.domain.health import LAST_INTERVAL, PROBATION, RECEIPT, SEND, Condition, Health
-from heliograph.domain.outcomes import Inconclusive, Invalid, Valid
+from heliograph.domain.outcomes import CheckResult, Inconclusive, Invalid, Valid
 from heliograph.domain.reasons import Reason
 from heliograph.domain.retry import SECOND
 
 START = 1_000 * SECOND
+PASSES = Valid("me")
 
 
 def after(health: Health, events: Sequence[Event], at: int) -> Health:
@@ -21,9 +22,9 @@ def after(health: Health, events: Sequence[Event], at: int) -> Health:
     return health
 
 
-def probe(health: Health, now: int) -> Health:
-    """A probe that passes, carried out."""
-    events, schedule = rules.probed(health, Valid("me"), now=now)
+def probe(health: Health, now: int, result: CheckResult = PASSES) -> Health:
+    """A probe, carried out."""
+    events, schedule = rules.probed(health, result, now=now)
     health = after(health, events, now)
     return health._replace(interval=schedule.interval, trial_at=schedule.trial_at) if schedule else health
 
@@ -47,6 +48,26 @@ def test_each_failed_trial_doubles_the_wait_however_often_the_probe_passes_meanw
     assert all(wait >= wanted * SECOND for wait, wanted in zip(waits, due, strict=False))
     assert all(wait >= LAST_INTERVAL for wait in waits[6:])
     assert 15 <= len(trials) <= 26
+
+
+@pytest.mark.parametrize("fails", [Invalid(Reason.BAD_CREDENTIALS, "401"), Inconclusive(Reason.NETWORK, "")])
+@pytest.mark.parametrize("every", [0.02, 0.5, 7.0])
+@pytest.mark.parametrize("lasting", [0.5, 3.0, 20.0, 300.0])
+def test_a_fault_that_is_over_is_noticed_soon_however_often_the_probe_failed_meanwhile(
+    fails: CheckResult, every: float, lasting: float
+) -> None:
+    """Each of many calls that fail at once asks for a probe. The wait is what the fault's length calls for, not their number."""
+    health, now = held(SEND), START
+    while now < START + int(lasting * SECOND):
+        health = probe(health, now, fails)
+        now += int(every * SECOND)
+    over = now
+    while health.condition is Condition.HELD and now < over + 600 * SECOND:
+        # Nothing is tried now, so that nothing fails and only probes that are due are made.
+        now = max(now, health.trial_at)
+        health = probe(health, now)
+    assert health.condition is Condition.TRIAL
+    assert now - over <= min(over - START + 2 * SECOND, LAST_INTERVAL)
 
 
 @pytest.mark.parametrize("lag", [0.1, 3.0, 45.0, 200.0])

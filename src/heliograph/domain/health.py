@@ -142,11 +142,12 @@ def _passed(health: Health, *, now: int) -> tuple[list[ev.Event], Schedule | Non
 def _not_passed(health: Health, reason: Reason, code: str, operation: str, *, now: int) -> tuple[list[ev.Event], Schedule | None]:
     if health.condition is Condition.WELL:
         return [ev.HoldStarted(reason, code, operation, now + FIRST_INTERVAL)], None
-    interval = _doubled(health)
-    changed = (health.reason, health.operation) != (reason, operation) or health.condition is Condition.TRIAL
-    if changed:
-        return [ev.HoldProlonged(reason, code, operation, interval, now + interval)], None
-    return [], Schedule(interval, now + interval)
+    early = health.condition is Condition.HELD and now < health.trial_at
+    # Many calls may fail at once and each asks for a probe: only one in its turn makes the next wait longer.
+    interval, trial_at = (health.interval, health.trial_at) if early else (doubled := _doubled(health), now + doubled)
+    if (health.reason, health.operation) != (reason, operation) or health.condition is Condition.TRIAL:
+        return [ev.HoldProlonged(reason, code, operation, interval, trial_at)], None
+    return [], None if early else Schedule(interval, trial_at)
 
 
 def proved(health: Health, *, now: int) -> list[ev.Event]:
