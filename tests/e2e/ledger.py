@@ -33,7 +33,7 @@ async def states(store: AnyStore) -> dict[str, int]:
 
 
 class Revoked(NamedTuple):
-    """What happened on a credential after its first 401 was recorded, until sending was tried again on purpose."""
+    """What happened on a credential after its first 401 was recorded, of a send or of a probe, until sending was tried again on purpose."""
 
     #: Calls started more than the grace after it.
     late: list[tuple[str, int, int]]
@@ -45,9 +45,9 @@ class Revoked(NamedTuple):
 
 async def revoked(store: AnyStore, *, grace: int) -> Revoked:
     """Read it from the ledger; `grace` in microseconds."""
-    first = await one(store, f"SELECT min(recorded_at) FROM event WHERE {REFUSED}")
+    first = await one(store, f"SELECT min(recorded_at) FROM event WHERE {REFUSED} OR kind = 'hold_started'")
     kinds = await inside(store, "SELECT kind, reason, count(*) FROM event GROUP BY kind, reason ORDER BY kind")
-    assert first is not None, f"no attempt was refused for its credentials: {kinds}"
+    assert first is not None, f"nothing was refused for its credentials: {kinds}"
     trial = await one(store, "SELECT min(recorded_at) FROM event WHERE kind = 'trial_started' AND recorded_at > $1", first)
     assert trial is not None, "the channel never came back by itself"
     started = await inside(
