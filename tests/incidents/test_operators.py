@@ -60,7 +60,9 @@ async def test_what_an_operator_corrects_stays_corrected_and_old_and_new_are_on_
         assert [(actor, event.name, event.old, event.new) for actor, event in told] == [  # type: ignore[attr-defined]
             ("operator:a", "severity", "critical", "minor"), ("operator:a", "onset_at", str(incident.onset_at), str(earlier)),
         ]  # fmt: skip
-        for name, new in (("severity", "bad"), ("onset_at", "yesterday"), ("account", "x")):
+        nanoseconds = str(incident.onset_at * 1000)
+        bad = (("severity", "bad"), ("onset_at", "yesterday"), ("onset_at", nanoseconds), ("onset_at", "9" * 30), ("mitigated_at", "-1"))
+        for name, new in (*bad, ("account", "x")):
             with pytest.raises(Invalid):
                 await acts.correct(made.context, incident.id, name, new, actor="operator:a")
         with pytest.raises(Missing):

@@ -1,5 +1,6 @@
 """Followers are asked first, told each update once in their language, and gone with one click."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,25 @@ async def test_nobody_is_mailed_without_having_confirmed(tmp_path: Path, databas
         assert await here.tell() == 0, "what was told before is no news"
         await here.recovery()
         assert await here.tell() == 1
+
+
+async def test_a_form_that_is_filled_in_by_a_program_floods_nobody(tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with square(tmp_path, database=database) as here:
+        context, vault = here.town.context, here.outlets.vault
+
+        async def ask(address: str) -> None:
+            await followers.follow(context, vault, here.post, address, locale="en", url=URL, name="Lighthouse")
+
+        for number in range(3):
+            await ask(f"Eve+{number}@example.org")
+        assert len(here.post.sent) == 1, "all are the same mailbox"
+        monkeypatch.setattr(followers, "MOST_PENDING", 4)
+        await asyncio.gather(*(ask(f"eve{number}@example.org") for number in range(20)), return_exceptions=True)
+        assert len(here.post.sent) <= 4 and len(await kept(here)) == len(here.post.sent)
+        with pytest.raises(Invalid):
+            for number in range(20, 25):
+                await ask(f"eve{number}@example.org")
+        assert len(here.post.sent) == 4
 
 
 async def test_the_way_out_is_in_every_mail_and_forgets_the_address(tmp_path: Path, database: str) -> None:
