@@ -19,7 +19,8 @@ from heliograph.projections.wording.languages import language_of
 from heliograph.services.context import Context, Invalid, Missing, retrying
 from heliograph.services.tokens import new_text
 
-KIND = "follower"
+#: PACE: that somebody was asked.
+KIND, PACE = "follower", "follower_pace"
 #: Updates older than this are news to nobody.
 FRESH = 7 * 24 * 3600 * SECOND
 #: How long one process has for one mail before another one may take it up.
@@ -79,28 +80,49 @@ async def follow(context: Context, vault: Vault, mail: Mail, address: str, *, lo
     wanted = address.strip()
     if not ADDRESS.match(wanted):
         raise Invalid("That is no mail address.")
-    now, id = context.clock.now(), id_of(vault, wanted)
-    kept = await _read(context.store, id)
-    if kept is not None and (kept.follower.confirmed_at or now - kept.follower.asked_at < PAUSE):
-        return
-    pending = [one for one in await _all(context.store) if not one.follower.confirmed_at]
-    await _forget(context, pending, now)
-    if len(pending) >= MOST_PENDING:
-        raise Invalid("Too many addresses wait for their confirmation. Try again tomorrow, or follow the feed.")
     token = new_text(context.rng)
-    follower = Follower(
-        id=id, address=wanted, locale=language_of(locale).tag, digest=_digest(token), sealed=vault.seal({"token": token}, place=_place(id)),
-        asked_at=now,
-    )  # fmt: skip
-    if not await _write(context, follower, kept.version if kept else 0):
+    follower = await retrying(lambda: _asked(context, vault, wanted, token, locale=locale))
+    if follower is None:
         return
     letter = letters.confirmation(follower.locale, link=_link(url, follower, token, "confirm"), name=name)
     try:
         await mail.mail(wanted, letter.subject, letter.text, letter.html, {"Auto-Submitted": "auto-generated"})
     except NotTold:
         # So that somebody may try again at once.
-        await _drop(context, id)
+        await _drop(context, follower.id)
         raise
+
+
+async def _asked(context: Context, vault: Vault, address: str, token: str, *, locale: str) -> Follower | None:
+    """Write down that an address is asked to confirm; None where it was already. Raises Invalid where too many are, Conflict."""
+    now, id = context.clock.now(), id_of(vault, address)
+    # One after the other: those who come together would all find the same room.
+    last = await context.store.document("", PACE, PACE)
+    kept = await _read(context.store, id)
+    if kept is not None and (kept.follower.confirmed_at or now - kept.follower.asked_at < PAUSE):
+        return None
+    pending = [one for one in await _all(context.store) if not one.follower.confirmed_at]
+    if any(_mailbox(one.follower.address) == _mailbox(address) and now - one.follower.asked_at < PAUSE for one in pending):
+        return None
+    await _forget(context, [one for one in pending if one.follower.id != id], now)
+    if sum(now - one.follower.asked_at <= PATIENCE for one in pending) >= MOST_PENDING:
+        raise Invalid("Too many addresses wait for their confirmation. Try again tomorrow, or follow the feed.")
+    follower = Follower(
+        id=id, address=address, locale=language_of(locale).tag, digest=_digest(token), asked_at=now,
+        sealed=vault.seal({"token": token}, place=_place(id)),
+    )  # fmt: skip
+    changes = Changes("", now)
+    changes.puts.append(rows.Document("", PACE, PACE, last.version + 1 if last else 1, now, "{}"))
+    version = kept.version + 1 if kept else 1
+    changes.puts.append(rows.Document("", KIND, id, version, now, msgspec.json.encode(follower).decode()))
+    await context.store.commit(changes)
+    return follower
+
+
+def _mailbox(address: str) -> str:
+    """Whose it is: what stands behind a plus leads to the same person, who is not to be asked a hundred times."""
+    local, _, domain = address.lower().rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}"
 
 
 async def confirm(context: Context, id: str, token: str) -> Follower:
@@ -304,4 +326,3 @@ async def _forget(context: Context, pending: list[Kept], now: int) -> None:
         changes = Changes("", now)
         changes.puts += [rows.DropDocument("", KIND, kept.follower.id) for kept in old]
         await context.store.commit(changes)
-        pending[:] = [kept for kept in pending if kept not in old]
