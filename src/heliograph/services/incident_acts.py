@@ -63,9 +63,12 @@ async def correct(context: Context, id: str, name: str, new: str, *, actor: str)
         if name not in CORRECTABLE:
             raise Invalid(f"What can be corrected is: {', '.join(CORRECTABLE)}.")
         try:
-            corrected(incident, name, new)
+            fixed = getattr(corrected(incident, name, new), name)
         except ValueError as wrong:
             raise Invalid(f"{name} cannot have this value.") from wrong
+        # One in another unit is in a year that no page can be written for, the public one included.
+        if isinstance(fixed, int) and not 0 <= fixed <= context.clock.now():
+            raise Invalid(f"{name} is a time that has passed, in microseconds.")
         old = str(getattr(incident, name))
         return [] if old == new else [ie.IncidentCorrected(name, old, new)]
 
