@@ -317,6 +317,27 @@ async def test_the_last_known_page_is_told_while_the_store_is_away(tmp_path: Pat
             await Live(made.here.town.context, made.here.outlets).board()
 
 
+async def test_many_who_ask_at_once_cost_one_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with site(tmp_path) as made:
+        await made.here.trouble()
+        looks = 0
+        store = made.here.town.context.store
+        documents = store.documents
+
+        async def counted(account: str, kind: str) -> Any:
+            nonlocal looks
+            looks += kind == "announcement"
+            await asyncio.sleep(0)
+            return await documents(account, kind)
+
+        monkeypatch.setattr(store, "documents", counted)
+        for _ in range(2):
+            made.here.town.clock.at += 2_000_000
+            looks = 0
+            boards = await asyncio.gather(*(made.live.board() for _ in range(40)))
+            assert looks == 1 and len({board.at for board in boards}) == 1
+
+
 async def test_a_running_copy_follows_by_itself(tmp_path: Path) -> None:
     async with site(tmp_path / "town") as made:
         publishing = Publishing(made.here.town.context, made.live, tmp_path / "site")

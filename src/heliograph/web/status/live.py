@@ -1,5 +1,6 @@
 """The board that a running server answers from: read anew when it may have changed, drawn once, kept while nothing has."""
 
+import asyncio
 import hashlib
 from typing import NamedTuple
 
@@ -33,12 +34,21 @@ class Live:
         self._board: Board | None = None
         self._looked_at = 0
         self._files: dict[str, File | None] = {}
+        self._looking = asyncio.Lock()
 
     async def board(self) -> Board:
         """The board as it is now, give or take a second. Raises Unavailable where nothing is known yet."""
+        if (board := self._fresh()) is not None:
+            return board
+        # A crowd, which comes when something is wrong, costs the store one look and not one for each.
+        async with self._looking:
+            return self._fresh() or await self._look()
+
+    def _fresh(self) -> Board | None:
+        return self._board if self.context.clock.now() - self._looked_at < LOOK else None
+
+    async def _look(self) -> Board:
         now = self.context.clock.now()
-        if self._board is not None and now - self._looked_at < LOOK:
-            return self._board
         try:
             found = await load_board(self.context, self.outlets, await incidents.incidents_of(self.context.store, ""))
         except Unavailable:
