@@ -5,7 +5,9 @@ import os
 import pytest
 from hypothesis import settings
 
-from tests import chromium
+from tests import chromium, parsing
+
+parsing.guard()
 
 # The same examples on every machine, so that a red run can be repeated; `explore` looks for new ones.
 settings.register_profile("repeat", deadline=None, derandomize=True, print_blob=True)

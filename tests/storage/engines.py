@@ -81,7 +81,7 @@ async def inside(store: Store, sql: str, *parameters: Any) -> list[tuple[Any, ..
 
 
 async def eventually(ask: Callable[[], Awaitable[Any]], holds: Callable[[Any], bool]) -> Any:
-    """Ask until it holds. Events are shown once no older transaction of the server runs any more, its own housekeeping included."""
+    """Ask until it holds. Signals are shown once no older transaction of the server runs any more, its own housekeeping included."""
     found = None
     for _ in range(2000):
         found = await ask()
