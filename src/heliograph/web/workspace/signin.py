@@ -42,7 +42,13 @@ async def sign_out(request: Asked) -> Response[str]:
 
 def _inside(address: str) -> str:
     """The address if it is one of the desk's or the status page's, so that no link leads through the sign-in to somewhere else."""
-    fits = address.startswith(("/desk", "/status/")) and address.isascii() and address.isprintable() and "\\" not in address and "//" not in address
+    fits = (
+        address.startswith(("/desk", "/status/"))
+        and address.isascii()
+        and address.isprintable()
+        and "\\" not in address
+        and "//" not in address
+    )
     return address if fits else "/desk"
 
 
