@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from heliograph.sandbox.faults import Mode
+from heliograph.services import staleness
 from tests.sim.healing import heal
 from tests.sim.host import Host
-from tests.sim.simulation import Failing, Simulation
+from tests.sim.simulation import ACCOUNT, Failing, Simulation
 from tests.sim.swarm import fast_folder
 from tests.sim.world import Place
 
@@ -117,7 +118,9 @@ async def webhooks_twice(sim: Simulation) -> None:
 
 
 async def longer_than_the_key(sim: Simulation) -> None:
-    """An answer is lost, and the service stays away for longer than it remembers keys."""
+    """An answer is lost, and the service stays away for longer than it remembers keys, and the account asks about no reply for its age."""
+    host = sim.hosts[0]
+    await host.do(lambda: staleness.set_limit(host.context, ACCOUNT, 7 * 86_400))
     sim.world.fault("keyed", Mode.ANSWER_LOST, operation="send", count=1)
     await replies(sim, place(sim, "keyed"), 1)
     await sim.loop.sleep(0.2)
