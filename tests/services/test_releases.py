@@ -16,7 +16,7 @@ from heliograph.ports import rows
 from heliograph.ports.store import Changes
 from heliograph.sandbox.server import RunningSandbox, new_sandbox, start
 from heliograph.sandbox.world import Demo
-from heliograph.services import configure, releases
+from heliograph.services import configure, detection, releases
 from heliograph.services.proving import Expected
 from heliograph.services.reply import reply
 from heliograph.storage.ledger import decode
@@ -97,15 +97,29 @@ class Place:
         changes = Changes(account, context.clock.now())
         changes.puts += [
             rows.Contact(account, "con_1", "Ada", 1),
-            rows.Conversation(account, "cnv_1", channel, self.demo.conversation_id, "con_1", "tkt_1", "", 1, 0, 1),
-            rows.Ticket(account, "tkt_1", 0, "cnv_1", channel, "con_1", "open", 1, 1),
+            rows.Conversation(account, "cnv_1", channel, self.demo.conversation_id, "con_1", "tkt_first", "", 1, 0, 1),
+            rows.Ticket(account, "tkt_first", 0, "cnv_1", channel, "con_1", "open", 1, 1),
         ]
         await context.store.commit(changes)
         return account, agent
 
-    async def say(self, running: Running, account: str, agent: str, text: str) -> None:
+    async def lanes(self, running: Running, account: str, number: int) -> None:
+        """So many conversations more, tkt_0 and on."""
+        context = running.application.context
+        [channel] = await context.store.channels(account)
+        app = self.sandbox.sandbox.sunshine.center.apps[self.demo.app_id]
+        changes = Changes(account, context.clock.now())
+        for n in range(number):
+            address = self.sandbox.sandbox.new_contact(app, "Ada").id
+            changes.puts += [
+                rows.Conversation(account, f"lane_{n}", channel.id, address, "con_1", f"tkt_{n}", "", 1, 0, 1),
+                rows.Ticket(account, f"tkt_{n}", 0, f"lane_{n}", channel.id, "con_1", "open", 1, 1),
+            ]
+        await context.store.commit(changes)
+
+    async def say(self, running: Running, account: str, agent: str, text: str, ticket: str = "tkt_first") -> None:
         contents = [Text(text)]
-        await reply(running.application.context, account, "tkt_1", agent=agent, actor=f"agent:{agent}", contents=contents, public=True)
+        await reply(running.application.context, account, ticket, agent=agent, actor=f"agent:{agent}", contents=contents, public=True)
 
     def calls(self) -> int:
         """Sends that the service was asked for, whatever it answered."""
@@ -214,6 +228,30 @@ async def test_after_a_reboot_what_was_admitted_starts_at_once_and_what_was_not_
     again = await (await place.process("again")).begin()
     await until(lambda: place.sandbox.sandbox.tally.taken())
     assert again.keeper.row is not None and again.keeper.row.stage is Stage.ADMITTED
+
+
+async def test_a_release_whose_attempts_fail_where_the_others_succeed_is_fenced(place: Place) -> None:
+    """Its settings lead to nowhere, which no probe can tell from an outage; somebody forced it onto half the lanes."""
+    old, account, agent = await first(place)
+    await place.lanes(old, account, 60)
+    new = await (await place.process("new", base_url="http://127.0.0.1:9")).begin()
+    await until(lambda: new.keeper.row is not None and new.keeper.row.basis == "untold", lambda: new.keeper.row)
+    await releases.force(new.application.context, new.id, reason="it looks well to me", actor="operator", percent=50)
+    await new.stage(Stage.SHARING)
+
+    async def watch() -> None:
+        while True:
+            await detection.step(old.application.context)
+            await asyncio.sleep(0.1)
+
+    watching = asyncio.create_task(watch())
+    for number in range(60):
+        await place.say(old, account, agent, f"answer {number}", ticket=f"tkt_{number}")
+    await new.stage(Stage.FENCED)
+    watching.cancel()
+    [fenced] = [event for event in await place.story(new, new.id) if isinstance(event, ev.ReleaseFenced)]
+    assert fenced.basis == "attempts" and fenced.failed >= 3 and not fenced.succeeded and fenced.other_succeeded >= 11
+    await until(lambda: len(place.sandbox.sandbox.tally.taken()) == 60, lambda: len(place.sandbox.sandbox.tally.taken()), seconds=60)
 
 
 async def test_the_lanes_of_a_release_that_dies_on_trial_come_back(place: Place) -> None:

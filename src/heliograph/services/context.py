@@ -41,6 +41,9 @@ class Context:
     observe: Observe
     policies: Policies
     breaker: Breaker
+    #: Whether this process's release is admitted. What another one sees may be its own settings' doing: it holds nothing but its own
+    #: versions of shared credentials.
+    trusted: Callable[[], bool] = lambda: True
     #: Channels, as (account, channel), that a probe should look at now; the event says that there are some.
     suspects: set[tuple[str, str]] = field(default_factory=set)
     probe_wanted: asyncio.Event = field(default_factory=asyncio.Event)

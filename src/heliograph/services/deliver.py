@@ -245,7 +245,9 @@ class Delivering:
             return True
         if isinstance(result, Refused):
             return False
-        return bool(claimed.trial) or self._context.breaker.would_open(claimed.delivery, result)
+        # The others of its kind may get through: whoever sends on a share is fenced for that, and no channel is held.
+        failing = self._context.breaker.would_open(claimed.delivery, result) and self._context.trusted()
+        return bool(claimed.trial) or failing
 
     async def _record_late(self, claimed: Claimed, result: SendResult) -> None:
         """The lease was lost. An acceptance is still proof, whoever brings it; anything else says nothing any more."""

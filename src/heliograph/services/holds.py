@@ -95,10 +95,15 @@ async def prove(store: Store, changes: Changes, connected: Connected, *, now: in
             changes.folds.append(Fold(health, events))
 
 
-async def probed(store: Store, changes: Changes, connected: Connected, result: CheckResult, *, now: int) -> list[Condition]:
-    """Add to `changes` what a probe's answer means for channel and credential. Returns their conditions before."""
+async def probed(
+    store: Store, changes: Changes, connected: Connected, result: CheckResult, *, now: int, trusted: bool = True
+) -> list[Condition]:
+    """Add to `changes` what a probe's answer means for channel and credential. Returns their conditions before.
+
+    One by a release that is not `trusted` speaks about nothing but its own version of a shared credential.
+    """
     before = []
-    for kind in ("credential", "channel"):
+    for kind in ("credential", "channel") if trusted else ("credential",) if connected.credential.shared else ():
         health = await read(store, connected, kind)
         before.append(health.condition)
         if not _speaks_about(kind, health, result):

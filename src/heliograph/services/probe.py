@@ -22,7 +22,7 @@ async def probe(context: Context, account: str, channel: str) -> CheckResult | N
     async def write() -> None:
         now = context.clock.now()
         changes = Changes(account, now, credential=connected.version)
-        await probed(context.store, changes, connected, result, now=now)
+        await probed(context.store, changes, connected, result, now=now, trusted=context.trusted())
         if isinstance(result, Valid) and not connected.credential.identity:
             credential = connected.credential
             # The row of a shared credential has no version of its own.

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from heliograph.domain import events as ev, gate
+from heliograph.domain.detectors.attribution import Verdict
 from heliograph.domain.gate import Basis, Finding, Outcome, Release, Stage
 from heliograph.domain.health import Condition
 from heliograph.domain.reasons import REASONS, Effect, Reason
 from heliograph.domain.retry import SECOND
 from heliograph.ports.store import Changes, Conflict, Unavailable
-from heliograph.services import proving, releases
+from heliograph.services import detection, proving, releases
 from heliograph.services.context import Context
 from heliograph.services.proving import Expected
 from heliograph.services.releases import Identity, Kept
@@ -55,6 +56,7 @@ class Gatekeeper:
         #: Called when this process may send from now on.
         self._admitted = admitted
         self._started_at = context.clock.now()
+        self._look_again = False
         self._beaten_at = self._proved_at = self._shared_at = 0
         #: First attempts of this process in a row that were accepted, and those that failed for a fault that may be the release's.
         self._succeeded = self._failed = 0
@@ -62,6 +64,7 @@ class Gatekeeper:
         self.judged = False
         #: First attempts of this process that were accepted.
         self.accepted = 0
+        context.trusted = lambda: self.row is not None and self.row.stage is Stage.ADMITTED
         #: The row as it was last seen; None until the store has answered.
         self.row: Release | None = None
         self._task: asyncio.Task[None] | None = None
@@ -117,8 +120,11 @@ class Gatekeeper:
         self._see(await releases.register(self._context, self.identity))
 
     def _see(self, row: Release) -> None:
-        could = self.may_send
+        could, trusted = self.may_send, self._context.trusted()
         self.row = row
+        if self._context.trusted() and not trusted:
+            # What was seen before had no say.
+            self._look_again = True
         if self.may_send and not could:
             self._admitted()
 
@@ -138,8 +144,14 @@ class Gatekeeper:
             await self._ask_to_be_admitted(kept)
         if kept.row.stage in releases.TRUSTED:
             await self._stand_witness()
+        if self._look_again:
+            for channel in await context.store.all_channels():
+                if channel.enabled:
+                    context.suspect(channel.account, channel.id)
+            self._look_again = False
         if kept.row.stage is Stage.ADMITTED:
             await self._take_back()
+            await self._compare_attempts()
         await self._fence_the_bad()
 
     # --- to be admitted ---------------------------------------------------------------------------
@@ -218,6 +230,19 @@ class Gatekeeper:
         for kept in await releases.releases(context.store):
             if kept.row.stage is Stage.SHARING and kept.row.id not in alive:
                 await releases.fence(context, kept.row.id, self.identity.id, basis=Basis.GONE)
+
+    async def _compare_attempts(self) -> None:
+        """Fence a release on a share of the lanes whose attempts fail where this one's succeed, whatever its probes say."""
+        context = self._context
+        for kept in await releases.releases(context.store):
+            if kept.row.stage is not Stage.SHARING:
+                continue
+            found = await detection.compare(context.store, kept.row.id)
+            if found.attribution.verdict is Verdict.RELEASE and found.other == self.identity.id:
+                evidence = releases.Evidence(
+                    found.mine.failed, found.mine.succeeded, found.others.failed, found.others.succeeded, found.attribution.likelihood
+                )
+                await releases.fence(context, kept.row.id, self.identity.id, basis=Basis.ATTEMPTS, evidence=evidence)
 
     async def _fence_the_bad(self) -> None:
         """A version of a shared credential that is on hold while a release that runs holds one that passes: its release is at fault."""
