@@ -8,7 +8,6 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE
 
 from heliograph.bootstrap.gauges import Gauges
 from heliograph.domain.gate import Stage
-from heliograph.domain.health import Condition
 from heliograph.domain.reasons import Reason
 from heliograph.domain.retry import SECOND
 from heliograph.ports import rows
@@ -140,9 +139,8 @@ class Metrics:
             for state, number in (await store.counts(account.id)).items():
                 states[state] = states.get(state, 0) + number
             written += await store.written(account.id)
-            for health in await store.healths(account.id):
-                if health.condition is not Condition.WELL:
-                    holds[health.kind, health.condition] = holds.get((health.kind, health.condition), 0) + 1
+        for health in await store.unwell():
+            holds[health.kind, health.condition] = holds.get((health.kind, health.condition), 0) + 1
         for gauge in (self._deliveries, self._waiting, self._oldest, self._holds):
             gauge.clear()
         self._unaccounted.set(written - sum(states.values()))

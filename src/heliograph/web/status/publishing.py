@@ -89,6 +89,10 @@ class Publishing:
         except OSError as broken:
             self._context.observe("status_export_failed", {"error": type(broken).__name__, "errno": broken.errno or 0})
             return False
+        except Exception as bug:
+            # One page that cannot be drawn must not end the copy for good.
+            self._context.observe("status_export_failed", {"error": type(bug).__name__, "errno": 0})
+            return False
         self._written = board
         return True
 
