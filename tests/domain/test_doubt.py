@@ -123,3 +123,15 @@ def test_looking_up_in_vain_becomes_rare_and_stays_lively() -> None:
         assert postponed.settle_at - now <= 60_000_000
         row, now, looks = deliveries.evolve(row, postponed, now), postponed.settle_at, looks + 1
     assert looks < 150
+
+
+def test_a_stale_reply_in_doubt_asks_whether_it_has_arrived_and_not_whether_it_is_old() -> None:
+    life = Life(KEYED)
+    life.attempt(Unknown(Reason.NO_ANSWER))
+    life.settle()
+    life.now += 6 * HOUR
+    life.attempt(Deferred(Reason.STALE, code=Question.WAITED_TOO_LONG))
+    assert (life.row.state, life.row.question) == (State.ASKING, Question.MAY_HAVE_BEEN_SENT)
+    certain = Life(KEYED)
+    certain.attempt(Deferred(Reason.STALE, code=Question.WAITED_TOO_LONG))
+    assert (certain.row.state, certain.row.question) == (State.ASKING, Question.WAITED_TOO_LONG)

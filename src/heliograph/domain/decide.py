@@ -80,7 +80,11 @@ def conclude(delivery: Delivery, result: SendResult, policy: Policy, *, now: int
         case Deferred(code=code) if code == KEY_EXPIRED:
             return [ev.AttemptDeferred(n, Reason.NO_ANSWER, code, now, 0), *_unprovable(delivery, policy)]
         case Deferred(reason=Reason.STALE, code=code):
-            return [ev.AttemptDeferred(n, Reason.STALE, "", now, 0), ev.QuestionRaised(Question(code))]
+            deferred = ev.AttemptDeferred(n, Reason.STALE, "", now, 0)
+            if delivery.doubt_since:
+                # It was to be repeated under its own key. Whoever drops it now must know that it may be there.
+                return [deferred, *_unprovable(delivery, policy)]
+            return [deferred, ev.QuestionRaised(Question(code))]
         case Deferred(reason, after, code):
             return _not_taken(delivery, reason, code, after, now=now, jitter=jitter)
         case Unknown(reason, code):
