@@ -147,5 +147,5 @@ async def test_a_release_with_another_webhook_secret_than_calls_carry_is_refused
     assert theirs is not None and await quarantine.Quarantine().keep(new.application.context, theirs, request)
     for application in (new.application, old.application):
         await quarantine.Quarantine().step(application.context)
-    assert [comment.author_kind for comment in await old.application.context.store.comments(account, "tkt_1")] == ["contact"]
+    assert [comment.author_kind for comment in await old.application.context.store.comments(account, "tkt_first")] == ["contact"]
     assert await old.application.context.store.documents_measured(quarantine.KIND) == []
