@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from heliograph.bootstrap.application import Application
@@ -122,22 +123,30 @@ async def failed_by_receipt(run: Run) -> None:
             await for_seconds(run.outage)
             await place.sandbox.ask("DELETE", "faults")
             await for_seconds(1)
-        await place.drained(seconds=60)
 
-        async def all_there() -> bool | None:
-            counts = await application.context.store.counts("") if not place.accounts else {}
-            waiting = 0
+        async def arrived() -> int:
+            taken = 0
             for account in place.accounts:
                 counts = await application.context.store.counts(account)
-                waiting += sum(number for state, number in counts.items() if state in ("queued", "sending", "unknown", "asking", "failed"))
-            return True if waiting == 0 else None
+                taken += sum(number for state, number in counts.items() if state in ("accepted", "delivered", "read"))
+            return taken
+
+        async def all_there() -> bool | None:
+            return True if await arrived() == len(place.replies) else None
 
         await seen.until(all_there, "the end of what was handed back", seconds=120)
+        counts = await place.drained(seconds=1)
         story = await seen.events(application, place)
-        returned = {event.subject for event in story if event.kind == "receipt_returned"}
+        returned = Counter(event.subject for event in story if event.kind == "receipt_returned")
+        # A copy that the service took and handed back was not delivered, so the one that followed doubles nothing.
+        accepted = (await place.sandbox.ask("GET", "accepted"))["accepted"]
+        copies = Counter(id for message in accepted for id in {label.partition(".")[0] for label in message["labels"]})
+        doubled = sum(max(copies[reply.delivery] - returned[reply.delivery] - 1, 0) for reply in place.replies)
         run.note(handed_back=len(returned), attempts_spent=sum('"spent":1' in e.data for e in story if e.kind == "attempt_deferred"))
+        run.note(replies=len(place.replies), lost=len(place.replies) - await arrived(), doubled=doubled, overtaken=counts["overtaken"])
         run.expect(bool(returned), "no receipt handed a reply back: nothing was drilled")
-        run.note(replies=len(place.replies), lost=0, doubled=0, overtaken=0)
+        run.expect(doubled == 0, f"{doubled} replies were delivered twice")
+        run.expect(not counts["overtaken"], f"{counts['overtaken']} replies were overtaken")
 
 
 async def reboot_with_bad_settings(run: Run) -> None:
