@@ -224,3 +224,12 @@ def test_the_master_key_is_exchanged(heliograph: Shell, tmp_path: Path, monkeypa
     monkeypatch.setenv("HELIOGRAPH_MASTER_KEY", "canary")
     code, _, err = heliograph("keys", "rotate", *place)
     assert code == 1 and "keys new" in err and "canary" not in err
+
+
+def test_an_account_says_how_long_its_replies_may_wait(heliograph: Shell, tmp_path: Path) -> None:
+    place = ("--data", str(tmp_path))
+    account = heliograph.made("account", "create", "Lighthouse", "--admin", "Sam", *place)["account"]
+    assert heliograph.made("account", "ask-after", account, "12", *place)["seconds"] == 43_200
+    for wrong in (("account", "ask-after", account, "0"), ("account", "ask-after", "acc_none", "12")):
+        code, _, err = heliograph(*wrong, *place)
+        assert code == 1 and ("60 to 2592000" in err or "no such account" in err)

@@ -10,7 +10,7 @@ from heliograph.bootstrap.application import Application
 from heliograph.domain.decide import Refusal
 from heliograph.domain.delivery import State
 from heliograph.ports.provider import ProviderSpec
-from heliograph.services import configure, operators, tokens
+from heliograph.services import configure, operators, staleness, tokens
 from heliograph.services.context import Invalid, Missing
 from heliograph.services.decisions import decide_on
 
@@ -43,6 +43,13 @@ class CreateAgent(msgspec.Struct, forbid_unknown_fields=True):
     account: str
     name: str
     role: str = "agent"
+
+
+class LimitWaiting(msgspec.Struct, forbid_unknown_fields=True):
+    """For how long an account's replies may wait without being asked about."""
+
+    account: str
+    seconds: int
 
 
 class AddChannel(msgspec.Struct, forbid_unknown_fields=True):
@@ -121,6 +128,13 @@ async def _create_agent(application: Application, wanted: CreateAgent) -> Answer
     return {"agent": await configure.create_agent(application.context, wanted.account, wanted.name, role=wanted.role)}
 
 
+async def _limit_waiting(application: Application, wanted: LimitWaiting) -> Answer:
+    if await application.context.store.account(wanted.account) is None:
+        raise Missing("account")
+    await staleness.set_limit(application.context, wanted.account, wanted.seconds)
+    return {"account": wanted.account, "seconds": wanted.seconds}
+
+
 async def _add_channel(application: Application, wanted: AddChannel) -> Answer:
     spec = application.specs.get(wanted.provider)
     if spec is None:
@@ -173,6 +187,7 @@ OPERATIONS: dict[type[msgspec.Struct], _Operation] = {
     Resend: _resend,
     CreateAccount: _create_account,
     CreateAgent: _create_agent,
+    LimitWaiting: _limit_waiting,
     AddChannel: _add_channel,
     IssueToken: _issue_token,
     RevokeToken: _revoke_token,

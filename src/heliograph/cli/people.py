@@ -4,7 +4,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from heliograph.bootstrap.operations import CreateAccount, CreateAgent
+from heliograph.bootstrap.operations import CreateAccount, CreateAgent, LimitWaiting
 from heliograph.cli.looking import looking
 from heliograph.cli.options import HERE, OK, Place, again, print_json, say
 from heliograph.cli.writing import carry_out
@@ -61,6 +61,29 @@ def list_accounts(*, json: Json = False, place: Place = HERE) -> int:
         print_json({"accounts": [{"id": a.id, "name": a.name} for a in found]})
     else:
         say(*(f"{a.id}  {a.name}" for a in found) if found else ("There are none.",))
+    return OK
+
+
+@account.command(name="ask-after")
+def ask_after(account_id: str, hours: float, *, json: Json = False, place: Place = HERE) -> int:
+    """Say for how long an account's replies may wait before its agents are asked whether they still go.
+
+    For example: heliograph account ask-after acc_… 12
+
+    Exit codes: 0 done · 1 a problem, which is told.
+
+    Parameters
+    ----------
+    account_id
+        Id of the account.
+    hours
+        From a minute (0.02) to 30 days (720). 4 unless it was changed.
+    """
+    done = carry_out(place, LimitWaiting(account_id, round(hours * 3600)))
+    if json:
+        print_json(done)
+    else:
+        say(f"Replies of {account_id} that waited longer than {hours:g} hours are asked about.")
     return OK
 
 
