@@ -118,4 +118,5 @@ CASE = Case(
     signed=signed,
     judge=judge,
     unjudged=frozenset({"message_location_bad", "unknown_event"}),
+    codes="heliograph.providers.sunshine_outbound",
 )

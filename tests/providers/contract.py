@@ -1,12 +1,13 @@
 """What a provider must bring to be put under the contract."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from heliograph.domain.reasons import Reason
 from heliograph.ports.http import Http
-from heliograph.ports.provider import Address, Provider, RawRequest, SendResult
+from heliograph.ports.provider import Address, Part, Provider, RawRequest, SendResult
 from heliograph.providers.registry import PROVIDERS
 from tests.providers.misbehaving import Behaviour
 
@@ -16,6 +17,16 @@ CANARY = "canary7f3a"
 BODY_CANARY = "bodycanary91c"
 
 KEY = "dlv_01h9key"
+
+
+def text_of(part: Part) -> str:
+    """The text of a part whose payload has it at the top."""
+    return str(part.payload.get("text", ""))
+
+
+def as_json(body: Any) -> bytes:
+    """A webhook's body, for providers that send JSON."""
+    return json.dumps(body).encode()
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,13 @@ class Case:
     judge: Callable[[Any], None]
     #: Names of fixtures that the official model does not know.
     unjudged: frozenset[str] = field(default_factory=frozenset)
+    #: The text that a part puts before the contact, "" where it has none; captions of files excluded.
+    text_of: Callable[[Part], str] = text_of
+    #: A fixture's body as the bytes of a webhook call, and how a character can be broken in them.
+    encode: Callable[[Any], bytes] = as_json
+    broken: tuple[bytes, ...] = (b"\\ud83d", b"\xff", b"\\u0000")
+    #: The module whose CODES is the error table; "" is the provider's own.
+    codes: str = ""
 
     def build(self, name: str, http: Http, server: str) -> Provider:
         """The provider, pointed at a server."""

@@ -1,5 +1,7 @@
 """The contract of a provider, for what comes in: signatures, recorded hooks, and anything else that may be sent."""
 
+import dataclasses
+import hmac
 import json
 from pathlib import Path
 from typing import Any, get_args
@@ -46,18 +48,18 @@ def test_without_a_secret_nothing_is_good(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_secrets_are_compared_in_constant_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every secret is compared, by compare_digest, whichever matches."""
-    module = __import__(f"heliograph.providers.{name}", fromlist=["hmac"])
+    """Every secret, or what it makes of the call, is compared by compare_digest, whichever matches."""
     compared = []
-    real = module.hmac.compare_digest
+    real = hmac.compare_digest
 
-    def compare(given: bytes, secret: bytes) -> bool:
-        compared.append(secret)
-        return bool(real(given, secret))
+    def compare(given: bytes, wanted: bytes) -> bool:
+        compared.append(wanted)
+        return bool(real(given, wanted))
 
-    monkeypatch.setattr(module.hmac, "compare_digest", compare)
-    offline(name).verify(CASES[name].signed(b"{}", CASES[name].webhook_secrets[0]))
-    assert compared == [each.encode() for each in CASES[name].webhook_secrets]
+    request = CASES[name].signed(b"{}", CASES[name].webhook_secrets[0])
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    offline(name).verify(request)
+    assert len(set(compared)) == len(CASES[name].webhook_secrets)
 
 
 # --- what comes in --------------------------------------------------------------------------------------
@@ -72,10 +74,12 @@ def test_every_provider_has_recorded_hooks() -> None:
 def test_a_recorded_hook_reads_as_expected(name: str, path: Path) -> None:
     recorded = json.loads(path.read_text(encoding="utf-8"))
     provider = PROVIDERS[name]({**CASES[name].config}, None)
-    body = json.dumps(recorded["body"]).encode()
-    facts = provider.parse(CASES[name].signed(body, CASES[name].webhook_secrets[0]))
+    body, query = CASES[name].encode(recorded["body"]), recorded.get("query", {})
+    facts = provider.parse(dataclasses.replace(CASES[name].signed(body, CASES[name].webhook_secrets[0]), query=query))
     assert plain(facts) == recorded["expected"]
-    assert provider.parse(CASES[name].signed(body, "")) == facts, "the same call twice is the same facts, with the same ids"
+    assert provider.parse(dataclasses.replace(CASES[name].signed(body, ""), query=query)) == facts, (
+        "the same call twice is the same facts, with the same ids"
+    )
     assert all(isinstance(fact, get_args(Inbound)) and fact.event_id for fact in facts)
     assert "https://" in recorded["about"]
 
@@ -156,13 +160,13 @@ def test_parse_is_total_on_hooks_with_something_wrong(name: str, data: st.DataOb
     body = data.draw(st.sampled_from(BODIES[name]))
     for _ in range(data.draw(st.integers(1, 3))):
         body = planted(body, data.draw(st.sampled_from(places(body))), data.draw(ODD | JSON))
-    assert_total(name, json.dumps(body).encode())
+    assert_total(name, CASES[name].encode(body))
 
 
 @pytest.mark.parametrize("name", NAMES)
 @given(st.data())
 def test_parse_is_total_on_hooks_with_broken_bytes(name: str, data: st.DataObject) -> None:
-    raw = bytearray(json.dumps(data.draw(st.sampled_from(BODIES[name])), ensure_ascii=data.draw(st.booleans())).encode())
+    raw = bytearray(CASES[name].encode(data.draw(st.sampled_from(BODIES[name]))))
     for _ in range(data.draw(st.integers(1, 4))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     assert_total(name, bytes(raw[: data.draw(st.integers(1, len(raw)))]))
@@ -176,12 +180,11 @@ def test_parse_is_total_on_hostile_bodies(name: str, body: bytes) -> None:
     assert_total(name, body)
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("broken", [b"\\ud83d", b"\xff", b"\\u0000"])
+@pytest.mark.parametrize(("name", "broken"), [(name, broken) for name in NAMES for broken in CASES[name].broken])
 def test_one_broken_character_does_not_lose_the_message(name: str, broken: bytes) -> None:
     path = next(path for each, path in HOOKS if each == name and path.stem in ("text", "message_text"))
-    body = json.dumps(json.loads(path.read_text(encoding="utf-8"))["body"]).encode().replace(b"parcel", b"par" + broken + b"cel")
+    body = CASES[name].encode(json.loads(path.read_text(encoding="utf-8"))["body"]).replace(b"parcel", b"par" + broken + b"cel")
     assert_total(name, body)
-    (fact,) = parse(name, body)
+    (fact,) = [each for each in parse(name, body) if not isinstance(each, Ignored)]
     assert isinstance(fact, InboundMessage) and isinstance(fact.contents[0], Text)
     assert fact.contents[0].body.startswith("Where is my par\ufffdcel?")

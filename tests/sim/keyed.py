@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from heliograph.domain.content import Content, Text
 from heliograph.domain.reasons import Reason
+from heliograph.domain.split import characters
 from heliograph.ports.http import Http, HttpResponse, MaybeSent, NotSent
 from heliograph.ports.provider import (
     Accepted,
@@ -19,6 +20,7 @@ from heliograph.ports.provider import (
     Invalid,
     Part,
     ProviderSpec,
+    Rates,
     RawRequest,
     Refused,
     SendResult,
@@ -93,8 +95,10 @@ class Keyed:
 
     spec: ClassVar[ProviderSpec] = ProviderSpec(
         name="keyed", title="Keyed", fields=(Field("token", "Token", secret=True),), dedupe=DedupeClass.KEY,
-        advance=Advance.ON_ACCEPTANCE, text_limit=4096, file_limit=0, content={"text": Support.FULL}, capabilities=frozenset(),
-        settle=0.0, timeout=10.0, reply_window=None, key_lifetime=TRUSTED, pause=0.0, receipts=frozenset(), docs="",
+        advance=Advance.ON_ACCEPTANCE, text_limit=4096, measure=characters,
+        file_limit=0, content={"text": Support.FULL}, capabilities=frozenset(),
+        settle=0.0, timeout=10.0, reply_window=None, key_lifetime=TRUSTED, pause=0.0, receipts=frozenset(),
+        rates=Rates(), setup=(), docs="",
     )  # fmt: skip
 
     def __init__(self, config: Mapping[str, str], http: Http) -> None:

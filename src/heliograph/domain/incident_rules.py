@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from heliograph.domain import incident_events as ie
+from heliograph.domain.detectors.cusum import DEFAULT
 from heliograph.domain.event import Event
 from heliograph.domain.incident import Incident, Phase, Severity, Subject, evolve
 from heliograph.domain.reasons import Reason
@@ -103,7 +104,8 @@ def group(troubles: Iterable[Trouble], *, accounts: int, together: int) -> dict[
             provider = trouble.provider if trouble.family is Family.UPSTREAM else ""
             own.setdefault((trouble.family, provider), []).append(trouble)
     for (kind, _), members in own.items():
-        wide = len(members) > 1 if kind is Family.UPSTREAM else _wide(members, accounts, together)
+        several = len({trouble.subject.account for trouble in members}) > 1
+        wide = several if kind is Family.UPSTREAM else _wide(members, accounts, together)
         providers = {trouble.provider for trouble in members}
         for trouble in members:
             provider = trouble.provider if not wide or len(providers) == 1 else ""
@@ -120,6 +122,14 @@ def _wide(members: Sequence[Trouble], accounts: int, together: int) -> bool:
     times = sorted(firsts.values())
     wanted = many(accounts)
     return any(times[n + wanted - 1] - times[n] <= together for n in range(len(times) - wanted + 1))
+
+
+def spread(failed: int, succeeded: int) -> bool:
+    """Whether other accounts' messages fail too often, beside one account's provider trouble, for that to be its own.
+
+    The balance of the detectors' sums: more than one in six. A busy installation has some failures at any time.
+    """
+    return failed * DEFAULT.failure > succeeded
 
 
 def due(trouble: Trouble, *, now: int, patience: Patience) -> bool:

@@ -31,9 +31,13 @@ class ReceiptLevel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Taken by the provider; `provider_id` is its id of the message."""
+    """Taken by the provider; `provider_id` is its id of the message.
+
+    `rest`: seconds for which the answer's headers ask to send nothing more on the channel, because its allowance is nearly used up.
+    """
 
     provider_id: str
+    rest: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
-from heliograph.domain.content import Content, Media
+from heliograph.domain.content import Content, Media, Rich
 from heliograph.domain.outcomes import (
     Absent as Absent,
     Accepted as Accepted,
@@ -23,13 +23,13 @@ from heliograph.domain.outcomes import (
     Valid as Valid,
 )
 from heliograph.domain.reasons import Reason
+from heliograph.domain.split import Measure
 
 
 class Advance(StrEnum):
     """When the lane may go on to the next message of a conversation."""
 
     ON_ACCEPTANCE = "on_acceptance"
-    ON_RECEIPT = "on_receipt"
     AFTER_PAUSE = "after_pause"
 
 
@@ -54,6 +54,20 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Rates:
+    """Messages per second that a provider takes before it says 429; None where it publishes no number.
+
+    They are where pacing starts; what the provider answers moves the pace.
+    """
+
+    channel: float | None = None
+    conversation: float | None = None
+    #: All channels of one app at the provider together; `app_field` is the configuration field that names the app.
+    app: float | None = None
+    app_field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderSpec:
     """What is true of a provider, as data."""
 
@@ -62,13 +76,16 @@ class ProviderSpec:
     fields: tuple[Field, ...]
     dedupe: DedupeClass
     advance: Advance
-    #: Longest text of one message, in the unit in which the provider counts.
+    #: Longest text of one message, as `measure` counts it.
     text_limit: int
+    #: The unit in which the provider counts text (domain.split).
+    measure: Measure
     #: Largest file in bytes.
     file_limit: int
-    #: Content kind ("text", "image", "audio", "video", "file", "location", "rich") -> support. Missing means refused.
+    #: Content kind ("text", "image", "audio", "video", "file", "location", "rich", "template") -> support. Missing means refused.
     content: Mapping[str, Support]
-    #: Optional methods implemented: "poll", "find", "history", "fetch_media", "control", "webhook", "register_webhook".
+    #: Optional methods implemented: "poll", "find", "history", "fetch_media", "control", "webhook", "register_webhook",
+    #: "challenge", "templates". And "file_urls": it takes files by address (`Part.url`), not by their bytes.
     capabilities: frozenset[str]
     #: Seconds after a send before absence in a look-up counts as proof (class LOOKUP).
     settle: float
@@ -82,6 +99,9 @@ class ProviderSpec:
     pause: float
     #: Receipts the provider sends: subset of {"delivered", "read", "failed"}.
     receipts: frozenset[str]
+    rates: Rates
+    #: What an admin does at the provider, step by step, in the provider's own words. `{webhook_url}` stands for the channel's address.
+    setup: tuple[str, ...]
     docs: str
 
 
@@ -98,13 +118,15 @@ class Part:
     """One provider message: what exactly one send call carries.
 
     `payload` is JSON in the provider's shape, without address and key. `media` names a file of
-    our store that goes with it; the caller fills `data` with its bytes just before sending.
+    our store that goes with it; the caller fills `data` with its bytes, or `url`, just before sending.
     """
 
     kind: str
     payload: Mapping[str, Any] = field(repr=False)
     media: Media | None = None
     data: bytes | None = field(default=None, repr=False)
+    #: Where the provider can fetch the file (capability "file_urls"): whoever knows the address may read it, so it is in no log.
+    url: str = field(default="", repr=False)
 
 
 class Unsupported(ValueError):
@@ -120,9 +142,13 @@ class RawRequest:
 
     method: str
     path: str
-    query: Mapping[str, str]
+    query: Mapping[str, str] = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+    #: The whole address as the provider has called it, query included: some sign it.
+    url: str = field(default="", repr=False)
+    #: When it came in, microseconds: some signatures are good for minutes only.
+    at: int = 0
 
 
 class BadSignature(Exception):
@@ -228,7 +254,9 @@ Inbound = InboundMessage | Receipt | ConversationMoved | ConversationRemoved | C
 class Provider(Protocol):
     """One kind of messaging service, configured for one channel.
 
-    Built as `ProviderClass(config, http)`, `config` by the names of `spec.fields`.
+    Built as `ProviderClass(config, http)`, `config` by the names of `spec.fields`, and `webhook_url`: the public address of the
+    channel's webhook, "" where this installation has none. The field that proves webhooks is called `webhook_secret` in every
+    provider, whatever the provider calls it; while it is changed it holds both values, separated by a space.
     No retry, no sleep, no database, no clock. `repr` never shows a secret.
     """
 
@@ -254,6 +282,43 @@ class Provider(Protocol):
 
     def parse(self, request: RawRequest) -> list[Inbound]:
         """Translate a webhook call. Pure and total: never raises, yields Ignored for what it does not know."""
+        ...
+
+
+class Challenges(Protocol):
+    """Capability "challenge": before it sends anything, the provider asks the address to prove itself."""
+
+    def challenge(self, request: RawRequest) -> bytes | None:
+        """The body to answer with, as plain text; None where the request (GET or POST) is no such question.
+
+        Called before `verify`. Raises BadSignature where the question proves itself and does so wrongly.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A message that the provider has approved beforehand, for use outside the reply window."""
+
+    name: str
+    language: str
+    #: The provider's own word for what it is for.
+    category: str
+    #: What the contact will read, with `{{label}}` where a value goes.
+    text: str = field(repr=False)
+    #: Labels of the values, in order.
+    values: tuple[str, ...] = ()
+
+
+class HasTemplates(Protocol):
+    """Capability "templates"."""
+
+    async def templates(self) -> list[Template]:
+        """All approved templates that can be sent with text values only. Raises PollFailed."""
+        ...
+
+    def fill(self, template: Template, values: Sequence[str]) -> Rich:
+        """The content of kind "template" that `render` takes. Pure. Raises Unsupported where a value is missing or unfit."""
         ...
 
 

@@ -13,7 +13,19 @@ from heliograph.domain.outcomes import DedupeClass
 from heliograph.domain.reasons import Reason
 from heliograph.domain.split import split_text, utf16_units
 from heliograph.ports.http import HttpResponse
-from heliograph.ports.provider import Advance, Deferred, Field, Part, ProviderSpec, Refused, SendResult, Support, Unknown, Unsupported
+from heliograph.ports.provider import (
+    Advance,
+    Deferred,
+    Field,
+    Part,
+    ProviderSpec,
+    Rates,
+    Refused,
+    SendResult,
+    Support,
+    Unknown,
+    Unsupported,
+)
 from heliograph.providers import certainty, wire
 from heliograph.providers.wire import name, rows, table, text
 
@@ -81,6 +93,7 @@ SPEC = ProviderSpec(
     advance=Advance.ON_ACCEPTANCE,
     # In UTF-16 units, which is never more than characters: whichever it counts, the message fits.
     text_limit=4096,
+    measure=utf16_units,
     file_limit=50 * 1024 * 1024,
     content={
         "text": Support.FULL,
@@ -100,6 +113,16 @@ SPEC = ProviderSpec(
     key_lifetime=None,
     pause=0.0,
     receipts=frozenset({"delivered", "read", "failed"}),
+    # It publishes no numbers.
+    rates=Rates(),
+    setup=(
+        "In Admin Center (Apps and integrations, Conversations API) or in the dashboard of Sunshine Conversations, create an API key"
+        " for the app and copy its key id and secret.",
+        "Copy the app id from the same page.",
+        "Create a custom integration and copy its id. Its webhook is registered by `heliograph channel add`, or by hand: {webhook_url},"
+        " with all events of conversations, users and the switchboard.",
+        "If a bot answers first: add the custom integration to the switchboard and copy its name there.",
+    ),
     docs="https://developer.zendesk.com/api-reference/conversations/",
 )
 

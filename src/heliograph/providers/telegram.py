@@ -28,6 +28,7 @@ from heliograph.ports.provider import (
     Part,
     PollFailed,
     ProviderSpec,
+    Rates,
     RawRequest,
     Refused,
     SendResult,
@@ -103,6 +104,7 @@ SPEC = ProviderSpec(
     # "4096 characters" in the documentation. Reports differ on whether an emoji counts one or two; in UTF-16 units
     # every message fits either way.
     text_limit=4096,
+    measure=utf16_units,
     file_limit=50 * 1024 * 1024,
     content={
         "text": Support.FULL,
@@ -120,6 +122,13 @@ SPEC = ProviderSpec(
     key_lifetime=None,
     pause=0.0,
     receipts=frozenset(),
+    # About one a second in a chat, thirty over all; 20 a minute in a group (the Bot API's FAQ).
+    rates=Rates(channel=30.0, conversation=1.0),
+    setup=(
+        "In Telegram, write /newbot to @BotFather and follow its questions; it answers with a token.",
+        "Paste the token. Without a public address the bot is polled, and nothing else is to be done.",
+        "With a public address, updates can be pushed to {webhook_url}: `heliograph channel add` registers it with a secret of its own.",
+    ),
     docs="https://core.telegram.org/bots/api",
 )
 

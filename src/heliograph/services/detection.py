@@ -62,6 +62,11 @@ async def alarms(store: Store) -> list[Alarm]:
     return sorted((await read(store))[0].alarms.values(), key=lambda alarm: alarm.raised_at)
 
 
+async def failing(store: Store) -> frozenset[tuple[str, str]]:
+    """Channels, as (account, channel), on which messages have failed lately, as of the last `step`."""
+    return frozenset((run.account, run.id) for run in (await read(store))[0].runs.values() if run.detector == "channel")
+
+
 async def read(store: Store) -> tuple[State, int]:
     """What detection knows, and the version of its document (0: none yet)."""
     document = await store.document("", KIND, ID)

@@ -6,7 +6,6 @@ from weakref import WeakKeyDictionary
 
 from heliograph.domain.delivery import OPEN, TAKEN, Delivery
 from heliograph.domain.events import HoldStarted
-from heliograph.domain.ids import id_value, make_id
 from heliograph.domain.incident import Incident, Subject
 from heliograph.domain.incident_rules import FAMILY, Family, family
 from heliograph.domain.retry import SECOND
@@ -15,7 +14,7 @@ from heliograph.ports.store import Store
 from heliograph.projections.affected import BECAME, FOREVER, SETTLED, Span, hold_spans, waited, waited_by
 from heliograph.projections.facts import Affected, Facts, facts
 from heliograph.services.context import Context
-from heliograph.services.troubles import PAGE, hold_events, users_of
+from heliograph.services.troubles import PAGE, hold_events, id_at, users_of
 
 #: Attempts of a release that was fenced may still be under way for this long, microseconds; they are known by their release.
 TRAILING = 120 * SECOND
@@ -161,8 +160,8 @@ async def _of_account(
     ends = [span.end for spans in on_hold.values() for span in spans]
     until = max([incident.mitigated_at or FOREVER, *ends])
     channel = next(iter(on_hold)) if len(on_hold) == 1 else ""
-    high = _id_at(min(until, FOREVER) + SLACK)
-    read = {owed.delivery.id: owed for owed in await store.deliveries_between(account, low=_id_at(oldest_at), high=high, channel=channel)}
+    high = id_at(min(until, FOREVER) + SLACK)
+    read = {owed.delivery.id: owed for owed in await store.deliveries_between(account, low=id_at(oldest_at), high=high, channel=channel)}
     lost = []
     earlier = oldest_at
     for id in troubled.keys() - read.keys():
@@ -174,7 +173,7 @@ async def _of_account(
             earlier = min(earlier, owed.delivery.queued_at)
     if earlier < oldest_at:
         # What was written before may stand behind one of these.
-        more = await store.deliveries_between(account, low=_id_at(earlier), high=_id_at(oldest_at), channel=channel)
+        more = await store.deliveries_between(account, low=id_at(earlier), high=id_at(oldest_at), channel=channel)
         read |= {owed.delivery.id: owed for owed in more}
     lanes: dict[str, list[rows.Owed]] = {}
     for owed in read.values():
@@ -243,7 +242,3 @@ def _affected(owed: rows.Owed) -> Affected:
     return Affected(
         d.account, d.ticket, d.id, owed.author, d.lane, d.channel, BECAME[d.state], d.comment, d.question, d.queued_at, d.accepted_at
     )
-
-
-def _id_at(at: int) -> str:
-    return make_id("dlv", id_value(min(at, FOREVER), 0))

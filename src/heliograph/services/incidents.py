@@ -26,6 +26,7 @@ from heliograph.domain.incident_rules import (
 from heliograph.domain.retry import SECOND
 from heliograph.ports import rows
 from heliograph.ports.store import Changes, Loose, Store
+from heliograph.services import detection
 from heliograph.services import troubles as facts
 from heliograph.services.context import Context, Missing, retrying
 
@@ -157,6 +158,7 @@ async def _round(context: Context, patience: Patience) -> None:
     if not book.incidents and not world.troubles:
         return
     grouped = group(_unhandled(world, book), accounts=world.accounts, together=patience.together)
+    grouped = {await _wider(context, book, cause, members, world, patience): members for cause, members in grouped.items()}
     for cause, members in grouped.items():
         await _place(context, book, cause, members, world.channels, patience)
     await _absorb(context, book, grouped)
@@ -164,6 +166,25 @@ async def _round(context: Context, patience: Patience) -> None:
         await _merge(context, book, one, into, "system")
     for incident in list(book.incidents.values()):
         await _advance(context, book, incident, world, patience)
+
+
+async def _wider(context: Context, book: Book, cause: Cause, members: Sequence[Trouble], world: facts.World, patience: Patience) -> Cause:
+    """The installation's cause, where one account's trouble is its provider's: other accounts' messages fail for such a reason, too."""
+    now = context.clock.now()
+    if not cause.account or cause.family is not Family.UPSTREAM or not any(due(trouble, now=now, patience=patience) for trouble in members):
+        return cause
+    known = home(cause, members, book.incidents.values())
+    if known is not None and not known.account:
+        return cause
+    others = [c for c in world.channels if c.provider == cause.provider and c.account != cause.account]
+    if known is not None:
+        # All were looked at as it was opened; what has begun to fail since then is in the detectors' sums.
+        failing = await detection.failing(context.store)
+        suspects = [c for c in others if (c.account, c.id) in failing]
+    else:
+        suspects = others
+    since = await _onset(context.store, cause, members, world.channels) - patience.dwell
+    return cause._replace(account="") if await facts.fails_elsewhere(context.store, suspects, others, since=since, until=now) else cause
 
 
 def _unhandled(world: facts.World, book: Book) -> list[Trouble]:

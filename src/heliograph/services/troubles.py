@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from heliograph.domain import events as ev
+from heliograph.domain.delivery import TAKEN
 from heliograph.domain.detectors.state import Alarm
 from heliograph.domain.gate import SENDING, Stage
 from heliograph.domain.health import CHECK, PROBATION, Condition, Health
+from heliograph.domain.ids import id_value, make_id
 from heliograph.domain.incident import Subject
-from heliograph.domain.incident_rules import Family, Trouble, family
+from heliograph.domain.incident_rules import FAMILY, Family, Trouble, family, spread
 from heliograph.domain.reasons import Reason
 from heliograph.domain.retry import SECOND
 from heliograph.ports import rows
@@ -184,6 +186,32 @@ def departed_at(version: str, known: Mapping[str, Kept]) -> int:
     if not holders or not others or any(row.stage in SENDING for row in holders):
         return 0
     return max(row.ended_at for row in holders)
+
+
+async def fails_elsewhere(
+    store: Store, suspects: Iterable[rows.Channel], others: Iterable[rows.Channel], *, since: int, until: int
+) -> bool:
+    """Whether messages on `others`, of which `suspects` may have failures, fail for a provider's reason: see `spread`."""
+    failed: dict[str, int] = {}
+    for channel in suspects:
+        for event in await store.troubles(channel.account, channel.id, since=since, until=until):
+            if event.kind != ev.HoldStarted.kind and FAMILY.get(event.reason) is Family.UPSTREAM:
+                failed.setdefault(event.subject, event.recorded_at)
+    if not failed:
+        return False
+    low, high = id_at(min(failed.values())), id_at(until)
+    succeeded = 0
+    for channel in others:
+        owed = await store.deliveries_between(channel.account, low=low, high=high, channel=channel.id)
+        succeeded += sum(one.delivery.state in TAKEN and one.delivery.id not in failed for one in owed)
+        if not spread(len(failed), succeeded):
+            return False
+    return True
+
+
+def id_at(at: int) -> str:
+    """Below every delivery's id that was made later."""
+    return make_id("dlv", id_value(min(at, FOREVER), 0))
 
 
 async def hold_events(store: Store, subject: Subject) -> list[rows.EventRead]:
