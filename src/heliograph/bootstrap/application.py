@@ -215,7 +215,7 @@ def _assemble(
 
     files: Files = DiskFiles(config.data / "files")
     breaker = Breaker()
-    channels = Channels(store, make, who.vault, who.shared)
+    channels = Channels(store, make, who.vault, who.shared, url=config.ways.url)
     context = Context(store, clock, rng, channels, files, failpoint, observe, Policies(store, breaker), breaker)
     holds, live = Holds(), Live()
 

@@ -62,7 +62,7 @@ def second_release(first: Application, changed: Mapping[str, str]) -> Second:
 
     second = beside(store, identity.id)
     breaker, holds = Breaker(), Holds()
-    channels = Channels(second, make, vault, shared)
+    channels = Channels(second, make, vault, shared, url=first.config.ways.url)
     context = Context(
         second, running.clock, running.rng, channels, running.files, running.failpoint, running.observe, Policies(second, breaker), breaker
     )

@@ -10,6 +10,7 @@ from heliograph.ports import rows
 from heliograph.ports.provider import Provider, ProviderSpec
 from heliograph.ports.runtime import SealBroken, Vault
 from heliograph.ports.store import Store
+from heliograph.services.addresses import Addresses
 from heliograph.services.sealed import Sealed, blanks
 
 #: Builds a provider by name from its configuration. Raises KeyError for a name that nobody knows.
@@ -78,9 +79,12 @@ def _settle(config: Mapping[str, Any], spec: ProviderSpec) -> float:
 class Channels:
     """Builds each channel's provider once per credential version."""
 
-    def __init__(self, store: Store, build: Build, vault: Vault, shared: Mapping[str, SharedCredential] | None = None) -> None:
+    def __init__(
+        self, store: Store, build: Build, vault: Vault, shared: Mapping[str, SharedCredential] | None = None, *, url: str = ""
+    ) -> None:
         self._store = store
         self._build = build
+        self.addresses = Addresses(url, vault.prints)
         self.vault = vault
         #: By name: what this process's environment holds.
         self.shared = shared or {}
@@ -102,7 +106,7 @@ class Channels:
             return None
         if known is not None and known.channel == row and known.credential == credential:
             return known
-        config = msgspec.json.decode(row.config)
+        config = self._config(row)
         provider: Provider | Sealed
         try:
             provider = self._build(row.provider, config | self.secrets(credential))
@@ -129,9 +133,13 @@ class Channels:
             raise SealBroken(credential.shared)
         return dict(shared.fields)
 
+    def _config(self, row: rows.Channel) -> dict[str, str]:
+        config: dict[str, str] = msgspec.json.decode(row.config)
+        return config | {"webhook_url": self.addresses.webhook(row.provider, row.id)}
+
     def with_field(self, connected: Connected, name: str, value: str) -> Provider:
         """The channel's provider as it would be with another value of one field. Raises SealBroken."""
-        config = msgspec.json.decode(connected.channel.config)
+        config = self._config(connected.channel)
         return self._build(connected.channel.provider, config | self.secrets(connected.credential) | {name: value})
 
     async def known(self, account: str, channel: str) -> Connected | None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 
 from heliograph.domain import decide
 from heliograph.domain.delivery import Delivery, Question
@@ -74,9 +75,12 @@ class Delivering:
         try:
             part = load_part(claimed.payload)
             if part.media is not None:
-                part = await self._with_data(part)
+                part = await self._with_file(connected, part)
         except (ValueError, KeyError):
             return Refused(Reason.UNSUPPORTED, "content_gone")
+        if part.media is not None and part.data is None and not part.url:
+            # It was there when the reply was taken: a setting has gone missing, which is not the reply's fault.
+            return Refused(Reason.NOT_PERMITTED, "no_public_url")
         to = Address(claimed.address, claimed.contact)
         if claimed.control == "other":
             await self._take_control(claimed, connected, to, mark)
@@ -129,11 +133,14 @@ class Delivering:
             self._context.observe("provider_bug", {"provider": connected.spec.name, "error": type(bug).__name__})
             return Unknown(Reason.OTHER, "provider_bug")
 
-    async def _with_data(self, part: Part) -> Part:
+    async def _with_file(self, connected: Connected, part: Part) -> Part:
+        """With the file's bytes, or with its address where the provider fetches it itself. Raises KeyError."""
         media = part.media
         if media is None or media.file is None:
             return part
-        return Part(part.kind, part.payload, media, await self._context.files.get(media.file))
+        if "file_urls" not in connected.spec.capabilities:
+            return replace(part, data=await self._context.files.get(media.file))
+        return replace(part, url=self._context.channels.addresses.file(media, now=self._context.clock.now()))
 
     async def _on_hold(self, claimed: Claimed, connected: Connected, mark: int) -> bool:
         """Whether a hold came between the claim and now, recorded by this process or, if that is a while ago, by any."""

@@ -49,6 +49,8 @@ class Call(msgspec.Struct):
     query: dict[str, str]
     headers: dict[str, str]
     body: str
+    url: str = ""
+    at: int = 0
 
     def __repr__(self) -> str:
         return "Call(…)"
@@ -86,7 +88,7 @@ class Quarantine:
             context.observe("quarantine_full", {"channel": channel})
             return False
         headers = {name: value for name, value in request.headers.items() if not name.startswith(PASSING)}
-        call = Call(request.method, request.path, dict(request.query), headers, b64encode(request.body).decode())
+        call = Call(request.method, request.path, dict(request.query), headers, b64encode(request.body).decode(), request.url, request.at)
         plain = {"call": msgspec.json.encode(call).decode()}
         carried = {name: value for name, value in headers.items() if name.startswith("x-")} | {"": call.body}
         id = f"{channel}:{context.channels.vault.fingerprint(carried)}"
@@ -188,4 +190,4 @@ def _opened(context: Context, document: rows.Document) -> RawRequest | None:
     except SealBroken:
         return None
     call = msgspec.json.decode(plain["call"], type=Call)
-    return RawRequest(call.method, call.path, call.query, call.headers, b64decode(call.body))
+    return RawRequest(call.method, call.path, call.query, call.headers, b64decode(call.body), call.url, call.at)

@@ -91,6 +91,9 @@ async def _queue(context: Context, changes: Changes, ticket: rows.Ticket, commen
         raise Invalid(str(refused)) from refused
     if not parts:
         raise Invalid("A reply needs text or a file.")
+    by_address = "file_urls" in connected.spec.capabilities and any(part.media is not None for part in parts)
+    if by_address and not context.channels.addresses.base:
+        raise Invalid(f"{connected.spec.title} fetches files by address, and this installation has none: set HELIOGRAPH_PUBLIC_URL.")
     ids = []
     for number, part in enumerate(parts, 1):
         id = context.new_id("dlv")

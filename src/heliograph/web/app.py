@@ -9,7 +9,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
 from heliograph.bootstrap.application import Application
-from heliograph.web import hooks, vitals as vital
+from heliograph.web import files, hooks, vitals as vital
 from heliograph.web.api.documentation import Description, Reading
 from heliograph.web.api.routes import API_ROUTES, JSON_LIMIT
 from heliograph.web.auth import OpenAccess, authorize
@@ -34,7 +34,7 @@ def create_app(
     everybody in as one agent: demonstrations only.
     """
     return Litestar(
-        route_handlers=[API_ROUTES, *hooks.ROUTES, *vital.ROUTES, *extra],
+        route_handlers=[API_ROUTES, *files.ROUTES, *hooks.ROUTES, *vital.ROUTES, *extra],
         guards=[authorize],
         exception_handlers=HANDLERS,
         state=State({"application": application, "vitals": vitals, "open_access": open_access, "proofs": Proofs()}),

@@ -76,8 +76,10 @@ async def _receive(request: Request[Any, Any, Any], context: Context, provider: 
     if connected is None or isinstance(connected.provider, Sealed):
         _refused(context, provider, channel, "sealed")
         return _later("The channel cannot be opened now; repeat this call.")
-    raw = await _raw(request)
+    raw = await _raw(request, context)
     try:
+        if (reply := _challenged(connected, raw)) is not None:
+            return reply
         connected.provider.verify(raw)
     except BadSignature:
         return await _unproved(request, context, connected, raw)
@@ -93,18 +95,36 @@ async def _receive(request: Request[Any, Any, Any], context: Context, provider: 
 
 @route("/hooks/{provider:str}/{channel:str}", http_method=["GET", "HEAD"], include_in_schema=False)
 async def look(request: Request[Any, Any, Any], provider: FromPath[str], channel: FromPath[str]) -> Response[Any]:
-    """For people and monitors that open the address: it is there."""
+    """For people and monitors that open the address: it is there. And for providers that ask whether it is ours."""
     context: Context = request.app.state.application.context
     row = await context.store.channel_by_id(channel)
     if row is None or row.provider != provider:
         return answer(404, "There is no such channel.")
+    connected = await context.channels.get(row.account, row.id)
+    if connected is not None and not isinstance(connected.provider, Sealed):
+        try:
+            if (reply := _challenged(connected, await _raw(request, context))) is not None:
+                return reply
+        except BadSignature:
+            return answer(403, "This is not the channel's verify token.")
     return Response("Heliograph takes webhooks here.\n", media_type="text/plain")
 
 
-async def _raw(request: Request[Any, Any, Any]) -> RawRequest:
+def _challenged(connected: Connected, raw: RawRequest) -> Response[Any] | None:
+    """The answer to a provider that asks whether the address is ours. Raises BadSignature."""
+    if "challenge" not in connected.spec.capabilities:
+        return None
+    reply: bytes | None = connected.provider.challenge(raw)
+    return None if reply is None else Response(reply, media_type="text/plain", status_code=200)
+
+
+async def _raw(request: Request[Any, Any, Any], context: Context) -> RawRequest:
     headers = {name.lower(): value for name, value in request.headers.items()}
     query = {name: values[0] for name, values in request.query_params.dict().items() if values}
-    return RawRequest(request.method, request.url.path, query, headers, await request.body())
+    # As the provider has called it: before a proxy, which may speak another scheme or host with us.
+    base = context.channels.addresses.base or f"{request.url.scheme}://{request.url.netloc}"
+    url = f"{base}{request.url.path}{f'?{request.url.query}' if request.url.query else ''}"
+    return RawRequest(request.method, request.url.path, query, headers, await request.body(), url, context.clock.now())
 
 
 async def _unproved(request: Request[Any, Any, Any], context: Context, connected: Connected, raw: RawRequest) -> Response[Problem]:

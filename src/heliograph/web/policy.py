@@ -59,6 +59,8 @@ POLICY: dict[tuple[str, str], Need] = {
     ("GET", API): Need.OPEN,
     ("GET", "/hooks/{provider}/{channel}"): Need.OPEN,
     ("POST", "/hooks/{provider}/{channel}"): Need.OPEN,
+    ("GET", "/files/{token}/{name}"): Need.OPEN,
+    ("POST", "/files/{token}/{name}"): Need.OPEN,
     ("GET", "/livez"): Need.OPEN,
     ("GET", "/readyz"): Need.OPEN,
     ("GET", "/startupz"): Need.OPEN,
