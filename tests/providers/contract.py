@@ -71,7 +71,10 @@ class Case:
     broken: tuple[bytes, ...] = (b"\\ud83d", b"\xff", b"\\u0000")
     #: The module whose CODES is the error table; "" is the provider's own.
     codes: str = ""
+    #: How many forms of proof each secret is compared in, where the provider does not say which it uses.
+    proofs: int = 1
 
     def build(self, name: str, http: Http, server: str) -> Provider:
         """The provider, pointed at a server."""
-        return PROVIDERS[name]({**self.config, "base_url": self.base_url(server)}, http)
+        config = {**self.config, "base_url": self.base_url(server), "webhook_url": f"https://desk.example/hooks/{name}/chn_1"}
+        return PROVIDERS[name](config, http)

@@ -59,7 +59,7 @@ def test_secrets_are_compared_in_constant_time(name: str, monkeypatch: pytest.Mo
     request = CASES[name].signed(b"{}", CASES[name].webhook_secrets[0])
     monkeypatch.setattr(hmac, "compare_digest", compare)
     offline(name).verify(request)
-    assert len(set(compared)) == len(CASES[name].webhook_secrets)
+    assert len(set(compared)) == len(CASES[name].webhook_secrets) * CASES[name].proofs
 
 
 # --- what comes in --------------------------------------------------------------------------------------

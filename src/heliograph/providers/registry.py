@@ -3,8 +3,10 @@
 from heliograph.ports.provider import Provider
 from heliograph.providers.sunshine import Sunshine
 from heliograph.providers.telegram import Telegram
+from heliograph.providers.twilio import Twilio
 
 PROVIDERS: dict[str, type[Provider]] = {
     "sunshine": Sunshine,
     "telegram": Telegram,
+    "twilio": Twilio,
 }

@@ -1,0 +1,111 @@
+"""What is true of Twilio as data, and how a comment becomes messages of its API."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from heliograph.domain.content import Content, Location, Media, MediaKind, Rich, Text
+from heliograph.domain.outcomes import DedupeClass
+from heliograph.domain.split import split_text, utf16_units
+from heliograph.ports.provider import Advance, Field, Part, ProviderSpec, Rates, Support, Unsupported
+
+#: Kinds of files beside which Twilio shows a text; WhatsApp shows none beside a recording or a document.
+CAPTIONED = frozenset({MediaKind.IMAGE, MediaKind.VIDEO})
+
+SPEC = ProviderSpec(
+    name="twilio",
+    title="Twilio",
+    fields=(
+        Field("account_sid", "Account SID", hint="In the console, under Account Info: begins with AC."),
+        Field("auth_token", "Auth Token", secret=True, hint="Below the Account SID. It signs webhooks, too."),
+        Field(
+            "sender",
+            "Phone number, WhatsApp sender or Messaging Service SID",
+            hint="+15550100, whatsapp:+15550100, or a SID that begins with MG.",
+        ),
+        Field(
+            "webhook_secret",
+            "Auth Token for webhooks",
+            secret=True,
+            required=False,
+            hint="Empty: the Auth Token above. While it is changed: both, separated by a space.",
+        ),
+        Field("base_url", "Address of the API", required=False, default="https://api.twilio.com"),
+    ),
+    dedupe=DedupeClass.ECHO,
+    advance=Advance.ON_ACCEPTANCE,
+    # "1,600 characters" (21617). In UTF-16 units every message fits, whichever way an emoji counts.
+    text_limit=1600,
+    measure=utf16_units,
+    # WhatsApp's. An MMS takes 5 MB, and carriers less; then Twilio says so.
+    file_limit=16 * 1024 * 1024,
+    content={
+        "text": Support.FULL,
+        "image": Support.FULL,
+        "audio": Support.FULL,
+        "video": Support.FULL,
+        "file": Support.FULL,
+        "location": Support.PARTIAL,
+        "rich": Support.REFUSED,
+    },
+    capabilities=frozenset({"webhook", "history", "fetch_media", "file_urls"}),
+    settle=0.0,
+    timeout=30.0,
+    reply_window=None,
+    key_lifetime=None,
+    pause=0.0,
+    receipts=frozenset({"delivered", "read", "failed"}),
+    # What a sender may send a second depends on its kind and country; Twilio queues what is more.
+    rates=Rates(),
+    setup=(
+        "In the Twilio Console, open Account Info and copy the Account SID and the Auth Token.",
+        "For SMS, open Phone Numbers, Manage, Active numbers, and choose the number. For WhatsApp, open Messaging, Senders, WhatsApp "
+        "senders. For a Messaging Service, open Messaging, Services, and then Integration.",
+        "Where a message comes in, choose Webhook and HTTP POST, and enter {webhook_url}#rc=5&rp=all. What follows the # makes Twilio "
+        "repeat a call that failed.",
+        "Enter the same address as the fallback, also with HTTP POST.",
+        "Receipts need no setting: each message names the address for its own.",
+    ),
+    docs="https://www.twilio.com/docs/messaging/api/message-resource",
+)
+
+
+def parts(contents: Sequence[Content]) -> list[Part]:
+    """One comment as messages, in order. Raises Unsupported."""
+    if found := [part for content in contents for part in _parts(content)]:
+        return found
+    raise Unsupported("there is nothing to send")
+
+
+def _parts(content: Content) -> Iterator[Part]:
+    match content:
+        case Text(body):
+            yield from _text(body)
+        case Media():
+            yield from _media(content)
+        case Location():
+            yield from _text(_place(content))
+        case Rich():
+            raise Unsupported("structured content has no counterpart on Twilio")
+
+
+def _text(body: str) -> Iterator[Part]:
+    for piece in split_text(body, SPEC.text_limit, measure=utf16_units):
+        yield Part("text", {"Body": piece})
+
+
+def _media(media: Media) -> Iterator[Part]:
+    if media.size is not None and media.size > SPEC.file_limit:
+        raise Unsupported(f"a file of {media.size} bytes is larger than the {SPEC.file_limit} that are carried")
+    fits = media.kind in CAPTIONED and 0 < utf16_units(media.caption) <= SPEC.text_limit and bool(media.caption.strip())
+    yield Part(media.kind.value, {"Body": media.caption} if fits else {}, media)
+    if not fits:
+        yield from _text(media.caption)
+
+
+def _place(place: Location) -> str:
+    """A place as text with a link: an SMS knows nothing else."""
+    if not (math.isfinite(place.latitude) and math.isfinite(place.longitude)):
+        raise Unsupported("a location needs coordinates")
+    at = f"{place.latitude:.6f},{place.longitude:.6f}"
+    lines = [place.name, place.address, f"https://maps.google.com/?q={at}"]
+    return "\n".join(line for line in lines if line.strip())
