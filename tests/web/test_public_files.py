@@ -22,7 +22,7 @@ def test_an_address_opens_to_its_file_until_it_expires() -> None:
     opened = ADDRESSES.opened(token_of(address), now=LIFE)
     assert opened is not None and (opened.key, opened.media_type) == ("fil_1", "image/png")
     assert ADDRESSES.opened(token_of(address), now=2 * LIFE) is None
-    assert address.endswith("/a%20cat_%C3%BC.png")
+    assert address.endswith("/a_cat_.png")
     assert ADDRESSES.file(MEDIA, now=5) == address, "an attempt that is repeated repeats the same request"
 
 

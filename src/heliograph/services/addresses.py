@@ -3,9 +3,9 @@
 import base64
 import hashlib
 import hmac
+import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
-from urllib.parse import quote
 
 import msgspec
 
@@ -15,6 +15,8 @@ from heliograph.domain.retry import SECOND
 #: For how long an address of a file is good. Providers fetch within minutes; a desk may show the file's link for longer.
 LIFE = 7 * 86_400 * SECOND
 MAC = 24
+#: Left out of a name in an address: whoever fetches the file sees the name, and some take it for a path.
+UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 class Opened(NamedTuple):
@@ -45,8 +47,7 @@ class Addresses:
         until = (now // LIFE + 2) * LIFE
         told = msgspec.json.encode(Opened(media.file, media.media_type, until))
         token = base64.urlsafe_b64encode(self._mac(told) + told).decode("ascii").rstrip("=")
-        name = quote((media.name or "file").replace("/", "_").replace("\\", "_"), safe="")
-        return f"{self.base}/files/{token}/{name}"
+        return f"{self.base}/files/{token}/{UNFIT.sub('_', media.name)[-60:] or 'file'}"
 
     def opened(self, token: str, *, now: int) -> Opened | None:
         """What a token of ours stands for, or None."""

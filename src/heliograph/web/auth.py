@@ -103,12 +103,15 @@ def found(request: Connection) -> Actor | None:
 
 
 async def authorize(connection: Connection, handler: BaseRouteHandler) -> None:
-    """The guard of every route: an id that cannot be one does not exist; what no policy lists is refused. Raises Refused."""
+    """The guard of every route: an id that cannot be one does not exist; what no policy lists is refused. Raises Refused.
+
+    A route whose path holds no ids says so: `opt={"no_ids": True}`.
+    """
     need = need_of(str(connection.scope.get("method", "")), str(connection.scope.get("path_template", "")), handler.opt)
     if need is None:
         raise Refused(404, NO_POLICY)
     for value in connection.path_params.values():
-        if isinstance(value, str) and not IDENT.match(value):
+        if isinstance(value, str) and not IDENT.match(value) and not handler.opt.get("no_ids"):
             raise Refused(404, NOWHERE)
     if "need" in handler.opt and _foreign(connection) and connection.scope.get("method") not in SAFE:
         # A page of ours that needs nobody yet: signing a visitor in as somebody else is an attack, too.

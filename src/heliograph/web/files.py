@@ -16,7 +16,7 @@ HEADERS = {
 }
 
 
-@route("/files/{token:str}/{name:str}", http_method=["GET", "HEAD", "POST"], include_in_schema=False, status_code=200)
+@route("/files/{token:str}/{name:str}", http_method=["GET", "HEAD", "POST"], include_in_schema=False, status_code=200, opt={"no_ids": True})
 async def file(request: Request[Any, Any, Any], token: FromPath[str], name: FromPath[str]) -> Response[Any]:
     """The file; 404 for an address that is none, or none any more. A desk may ask by POST. `name` is for people only."""
     application: Application = request.app.state.application
