@@ -13,10 +13,7 @@ from tests.incidents.town import Home, Town, town
 
 #: How many runs on each engine; IMPACT=all is what the CI asks for.
 RUNS = {"sqlite": 200, "postgres": 20} if os.environ.get("IMPACT") == "all" else {"sqlite": 6, "postgres": 3}
-#: Known to fall short: the provider fails some calls only; one account's channel is held, and a few calls of another account fail without
-#: making a hold. That stays the one account's incident, which does not count the other's retries.
-SHORT = pytest.mark.xfail(reason="an upstream fault that holds one account's channel does not count the retries of another account")
-SEEDS = [pytest.param(engine, f"{n}", marks=SHORT if n in (57, 95, 110, 163) else ()) for engine, runs in RUNS.items() for n in range(runs)]
+SEEDS = [(engine, f"{n}") for engine, runs in RUNS.items() for n in range(runs)]
 
 
 async def chatter(made: Town, dice: random.Random, seconds: float, homes: list[Home]) -> None:
@@ -49,6 +46,11 @@ def end(made: Town) -> None:
         home.key.revoked = False
 
 
+def sends_that_failed(made: Town) -> int:
+    """By the sandbox's record: sends that it did not take."""
+    return sum(not call["taken"] for call in made.sandbox.journal.find(operation="send"))
+
+
 @pytest.mark.parametrize(("database", "seed"), SEEDS, indirect=["database"])
 async def test_precision_and_recall_are_one(tmp_path: Path, seed: str, database: str) -> None:
     dice = random.Random(seed)
@@ -70,6 +72,8 @@ async def test_precision_and_recall_are_one(tmp_path: Path, seed: str, database:
         found = [incident for incident in await made.incidents() if not incident.merged_into]
         affected = {one.delivery: one for incident in found for one in await impact(made.store, incident)}
         assert set(affected) == made.late()
-        assert {one.became for one in affected.values()} == {"sent_late"}
+        assert {one.became for one in affected.values()} <= {"sent_late"}
+        # A provider that fails some calls only may have failed none: then there is nothing to tell.
+        assert affected or not sends_that_failed(made)
         assert all(incident.phase is Phase.RESOLVED for incident in found)
         assert bool(await made.public()) <= (kind != "own")

@@ -26,8 +26,7 @@ from heliograph.domain.incident_rules import (
 from heliograph.domain.retry import SECOND
 from heliograph.ports import rows
 from heliograph.ports.store import Changes, Loose, Store
-from heliograph.services import detection
-from heliograph.services import troubles as facts
+from heliograph.services import detection, troubles as facts
 from heliograph.services.context import Context, Missing, retrying
 
 KIND = "incident"
@@ -158,7 +157,10 @@ async def _round(context: Context, patience: Patience) -> None:
     if not book.incidents and not world.troubles:
         return
     grouped = group(_unhandled(world, book), accounts=world.accounts, together=patience.together)
-    grouped = {await _wider(context, book, cause, members, world, patience): members for cause, members in grouped.items()}
+    for cause in list(grouped):
+        wider = await _wider(context, book, cause, grouped[cause], world, patience)
+        if wider != cause:
+            grouped[wider] = [*grouped.get(wider, []), *grouped.pop(cause)]
     for cause, members in grouped.items():
         await _place(context, book, cause, members, world.channels, patience)
     await _absorb(context, book, grouped)
@@ -183,8 +185,9 @@ async def _wider(context: Context, book: Book, cause: Cause, members: Sequence[T
         suspects = [c for c in others if (c.account, c.id) in failing]
     else:
         suspects = others
-    since = await _onset(context.store, cause, members, world.channels) - patience.dwell
-    return cause._replace(account="") if await facts.fails_elsewhere(context.store, suspects, others, since=since, until=now) else cause
+    onset = await _onset(context.store, cause, members, world.channels)
+    fails = await facts.fails_elsewhere(context.store, suspects, others, onset=onset, lead=patience.dwell, until=now)
+    return cause._replace(account="") if fails else cause
 
 
 def _unhandled(world: facts.World, book: Book) -> list[Trouble]:

@@ -189,17 +189,20 @@ def departed_at(version: str, known: Mapping[str, Kept]) -> int:
 
 
 async def fails_elsewhere(
-    store: Store, suspects: Iterable[rows.Channel], others: Iterable[rows.Channel], *, since: int, until: int
+    store: Store, suspects: Iterable[rows.Channel], others: Iterable[rows.Channel], *, onset: int, lead: int, until: int
 ) -> bool:
-    """Whether messages on `others`, of which `suspects` may have failures, fail for a provider's reason: see `spread`."""
+    """Whether messages on `others`, of which `suspects` may have failures, fail for a provider's reason: see `spread`.
+
+    Failures count from `lead` before the onset, since who is hit first is chance; successes from the first of both.
+    """
     failed: dict[str, int] = {}
     for channel in suspects:
-        for event in await store.troubles(channel.account, channel.id, since=since, until=until):
+        for event in await store.troubles(channel.account, channel.id, since=onset - lead, until=until):
             if event.kind != ev.HoldStarted.kind and FAMILY.get(event.reason) is Family.UPSTREAM:
                 failed.setdefault(event.subject, event.recorded_at)
     if not failed:
         return False
-    low, high = id_at(min(failed.values())), id_at(until)
+    low, high = id_at(min(onset, *failed.values())), id_at(until)
     succeeded = 0
     for channel in others:
         owed = await store.deliveries_between(channel.account, low=low, high=high, channel=channel.id)
