@@ -174,7 +174,8 @@ class Graph:
 def read_answer(response: HttpResponse, codes: Codes, use_cases: frozenset[str] = frozenset()) -> Ok | SendResult:
     """What an answer of the Graph API means. Never Accepted.
 
-    5xx is ambiguous whatever it says, and so is a success that does not read as one.
+    5xx is ambiguous, and so is a success that does not read as one. Only a 5xx that names a missing right is a refusal:
+    Meta documents one so (3, "capability or permissions issue", with 500), and what is not permitted is not carried out.
     """
     answer = wire.decode(response.body)
     error = table(table(answer).get("error"))
@@ -184,11 +185,11 @@ def read_answer(response: HttpResponse, codes: Codes, use_cases: frozenset[str] 
             return Unknown(Reason.NO_ANSWER, code=str(number))
         return Ok(answer, rest(response.headers, use_cases))
     code, detail = error_code(error) or str(number), error_detail(error)
-    if number >= 500:
+    reason = error_reason(error, codes) if error else HTTP_REASONS.get(number, Reason.OTHER)
+    if number >= 500 and reason not in certainty.CREDENTIAL_REASONS:
         return Unknown(Reason.PROVIDER_DOWN, code, detail)
     if number == 408 or (number < 400 and not error):
         return Unknown(Reason.NO_ANSWER, code, detail)
-    reason = error_reason(error, codes) if error else HTTP_REASONS.get(number, Reason.OTHER)
     if reason is Reason.OTHER and (number == 429 or error.get("is_transient") is True):
         reason = Reason.RATE_LIMITED if number == 429 else Reason.PROVIDER_DOWN
     if reason is Reason.NO_ANSWER:
