@@ -73,6 +73,8 @@ class Case:
     codes: str = ""
     #: How many forms of proof each secret is compared in, where the provider does not say which it uses.
     proofs: int = 1
+    #: What of KEY the provider is given, where it wants ids of a form of its own.
+    key_on_wire: str = KEY
 
     def build(self, name: str, http: Http, server: str) -> Provider:
         """The provider, pointed at a server."""

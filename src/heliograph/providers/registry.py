@@ -1,11 +1,13 @@
 """Which providers there are, by name."""
 
 from heliograph.ports.provider import Provider
+from heliograph.providers.line import Line
 from heliograph.providers.sunshine import Sunshine
 from heliograph.providers.telegram import Telegram
 from heliograph.providers.twilio import Twilio
 
 PROVIDERS: dict[str, type[Provider]] = {
+    "line": Line,
     "sunshine": Sunshine,
     "telegram": Telegram,
     "twilio": Twilio,
