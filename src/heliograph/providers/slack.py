@@ -1,0 +1,388 @@
+"""Slack's Web API: posts, looks up, checks and shares files; what comes in is read by `slack_inbound`.
+
+Source for methods, fields and errors: Slack's reference of methods, by way of the mirror slack-ruby/slack-api-ref.
+An answer of 200 says nothing: what happened is in its `ok` and `error`.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+from urllib.parse import urlencode, urlsplit
+
+from heliograph.domain.content import Content, Media
+from heliograph.domain.reasons import Reason
+from heliograph.ports.http import Http, HttpResponse, MaybeSent, NotSent
+from heliograph.ports.provider import (
+    Absent,
+    Accepted,
+    Address,
+    BadSignature,
+    CheckResult,
+    Deferred,
+    FindResult,
+    Found,
+    Inbound,
+    Inconclusive,
+    Part,
+    PollFailed,
+    ProviderSpec,
+    RawRequest,
+    Refused,
+    SendResult,
+    Unknown,
+    Valid,
+)
+from heliograph.providers import certainty, slack_inbound, wire
+from heliograph.providers.slack_inbound import EVENT_TYPE, KEY, Ours, key_of, micros
+from heliograph.providers.slack_outbound import SPEC, parts
+from heliograph.providers.wire import ident, rows, table, text
+
+#: Seconds.
+MESSAGE_TIMEOUT = 15.0
+UPLOAD_TIMEOUT = 55.0
+
+#: How old a signed call may be, in microseconds, either way.
+FRESH = 300_000_000
+
+#: How far Slack's clock and ours may disagree in a look-up, in microseconds.
+CLOCK_SKEW = 120_000_000
+
+PAGE = 200
+MAX_PAGES = 50
+PAGE_BYTES = 16_777_216
+DOWNLOAD_LIMIT = 100 * 1024 * 1024
+
+#: Each leaves the message certainly not posted, but for AMBIGUOUS. Those with [M] are from memory and unconfirmed.
+CODES: dict[str, Reason] = {
+    "invalid_auth": Reason.BAD_CREDENTIALS,
+    "not_authed": Reason.BAD_CREDENTIALS,
+    "token_revoked": Reason.BAD_CREDENTIALS,
+    "token_expired": Reason.BAD_CREDENTIALS,
+    "account_inactive": Reason.BAD_CREDENTIALS,
+    "not_allowed_token_type": Reason.BAD_CREDENTIALS,
+    "missing_scope": Reason.NOT_PERMITTED,
+    "ekm_access_denied": Reason.NOT_PERMITTED,
+    "accesslimited": Reason.NOT_PERMITTED,
+    "enterprise_is_restricted": Reason.NOT_PERMITTED,
+    "two_factor_setup_required": Reason.NOT_PERMITTED,
+    "team_access_not_granted": Reason.NOT_PERMITTED,  # [M]
+    "channel_not_found": Reason.BAD_RECIPIENT,
+    "invalid_channel": Reason.BAD_RECIPIENT,
+    "user_not_found": Reason.BAD_RECIPIENT,  # [M]
+    "cannot_dm_bot": Reason.BAD_RECIPIENT,  # [M]
+    "messages_tab_disabled": Reason.BAD_RECIPIENT,  # [M]
+    "user_disabled": Reason.BLOCKED,  # [M]
+    # What one channel does not allow says nothing of the others.
+    "not_in_channel": Reason.CONVERSATION_CLOSED,
+    "is_archived": Reason.CONVERSATION_CLOSED,
+    "no_permission": Reason.CONVERSATION_CLOSED,
+    "access_denied": Reason.CONVERSATION_CLOSED,
+    "restricted_action": Reason.CONVERSATION_CLOSED,
+    "restricted_action_read_only_channel": Reason.CONVERSATION_CLOSED,
+    "restricted_action_thread_only_channel": Reason.CONVERSATION_CLOSED,
+    "restricted_action_non_threadable_channel": Reason.CONVERSATION_CLOSED,
+    "restricted_action_thread_locked": Reason.CONVERSATION_CLOSED,  # [M]
+    "posting_to_channel_denied": Reason.CONVERSATION_CLOSED,
+    "thread_not_found": Reason.CONVERSATION_CLOSED,
+    "cannot_reply_to_message": Reason.CONVERSATION_CLOSED,  # [M]
+    "msg_too_long": Reason.TOO_LARGE,
+    "file_upload_size_restricted": Reason.TOO_LARGE,
+    "storage_limit_reached": Reason.TOO_LARGE,
+    "file_uploads_disabled": Reason.UNSUPPORTED,
+    "slack_connect_file_upload_sharing_blocked": Reason.UNSUPPORTED,  # [M]
+    "slack_connect_blocked_file_type": Reason.UNSUPPORTED,  # [M]
+    "no_text": Reason.BAD_REQUEST,
+    "invalid_arguments": Reason.BAD_REQUEST,
+    "invalid_arg_name": Reason.BAD_REQUEST,
+    "invalid_array_arg": Reason.BAD_REQUEST,
+    "invalid_charset": Reason.BAD_REQUEST,
+    "invalid_form_data": Reason.BAD_REQUEST,
+    "invalid_post_type": Reason.BAD_REQUEST,
+    "missing_post_type": Reason.BAD_REQUEST,
+    "missing_argument": Reason.BAD_REQUEST,
+    "invalid_metadata_format": Reason.BAD_REQUEST,
+    "metadata_too_large": Reason.BAD_REQUEST,  # [M]
+    "as_user_not_supported": Reason.BAD_REQUEST,
+    "too_many_attachments": Reason.BAD_REQUEST,
+    "file_not_found": Reason.BAD_REQUEST,
+    "method_deprecated": Reason.BAD_REQUEST,
+    "deprecated_endpoint": Reason.BAD_REQUEST,
+    "ratelimited": Reason.RATE_LIMITED,
+    "rate_limited": Reason.RATE_LIMITED,
+    "message_limit_exceeded": Reason.RATE_LIMITED,  # [M]
+    "request_timeout": Reason.NETWORK,
+    "org_login_required": Reason.PROVIDER_DOWN,
+    "team_added_to_org": Reason.PROVIDER_DOWN,
+    "internal_error": Reason.PROVIDER_DOWN,
+    "fatal_error": Reason.PROVIDER_DOWN,
+    "service_unavailable": Reason.PROVIDER_DOWN,
+    "file_update_failed": Reason.PROVIDER_DOWN,
+}
+
+#: "It's possible some aspect of the operation succeeded before the error was raised"; the last two by caution.
+AMBIGUOUS = frozenset({"internal_error", "fatal_error", "service_unavailable", "file_update_failed"})
+
+#: Not the message's fault, and certainly not posted: it comes again.
+PASSING = frozenset({Reason.RATE_LIMITED, Reason.NETWORK, Reason.PROVIDER_DOWN})
+
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+JSON = {"content-type": "application/json; charset=utf-8"}
+
+
+class Slack:
+    """One app in one workspace, reached with its bot's token.
+
+    A conversation's id is the channel's, or "channel:thread". A message's id is "channel:ts", a shared file's "channel:file id".
+    Our id of a delivery goes out as metadata and is read back from the channel's list; that makes this class LOOKUP.
+    """
+
+    spec: ClassVar[ProviderSpec] = SPEC
+
+    def __init__(self, config: Mapping[str, str], http: Http) -> None:
+        self._http = http
+        self._authorization = {"authorization": f"Bearer {config['bot_token'].strip()}"}
+        self._base = (config.get("base_url") or "https://slack.com/api").rstrip("/")
+        self._webhook_secrets = tuple(each.encode() for each in config.get("webhook_secret", "").replace(",", " ").split())
+
+    def __repr__(self) -> str:
+        return "Slack()"
+
+    # --- out ------------------------------------------------------------------------------------
+
+    def render(self, contents: Sequence[Content]) -> list[Part]:
+        """Split one comment into messages. Raises Unsupported."""
+        return parts(contents)
+
+    async def send(self, to: Address, part: Part, key: str) -> SendResult:
+        """Post one message, or share one file; a contact notices nothing before the last call of either."""
+        channel, _, thread = to.conversation.partition(":")
+        if part.media is not None:
+            return await self._share(channel, thread, part)
+        body = {
+            "channel": channel,
+            "text": part.payload["text"],
+            "mrkdwn": False,
+            "unfurl_links": False,
+            "unfurl_media": False,
+            "metadata": {"event_type": EVENT_TYPE, "event_payload": {KEY: key}},
+        }
+        if thread:
+            body["thread_ts"] = thread
+        got = await self._call("chat.postMessage", json=body)
+        if not isinstance(got, dict):
+            return got
+        ts = text(got.get("ts"))
+        return Accepted(f"{text(got.get('channel')) or channel}:{ts}") if ts else Unknown(Reason.NO_ANSWER, code="ok_without_ts")
+
+    async def _share(self, channel: str, thread: str, part: Part) -> SendResult:
+        if part.data is None:
+            raise ValueError("a part with a file needs its bytes")
+        name = text(part.payload["filename"])
+        place = await self._call("files.getUploadURLExternal", form={"filename": name, "length": str(len(part.data))})
+        if not isinstance(place, dict):
+            return certainty.definite(place)
+        url, file = text(place.get("upload_url")), text(place.get("file_id"))
+        if not url or not file:
+            return Deferred(Reason.PROVIDER_DOWN, code="upload_without_address")
+        if (failed := await self._upload(url, part.data)) is not None:
+            return failed
+        form = {"files": wire.encode([{"id": file, "title": name}]).decode(), "channel_id": channel}
+        form |= {"initial_comment": part.payload["initial_comment"]} if "initial_comment" in part.payload else {}
+        got = await self._call("files.completeUploadExternal", form=form | ({"thread_ts": thread} if thread else {}))
+        return Accepted(f"{channel}:{file}") if isinstance(got, dict) else got
+
+    async def _upload(self, url: str, data: bytes) -> SendResult | None:
+        """Store the bytes where only we can see them; None is success."""
+        try:
+            headers = {"content-type": "application/octet-stream"}
+            response = await self._http.request("POST", url, headers=headers, body=data, timeout=UPLOAD_TIMEOUT)
+        except NotSent as error:
+            return certainty.not_sent(error)
+        except MaybeSent as error:
+            return certainty.definite(certainty.maybe_sent(error))
+        if response.status == 200:
+            return None
+        if response.status == 413:
+            return Refused(Reason.TOO_LARGE, code="upload_413")
+        after = certainty.retry_after(response.headers)
+        return Deferred(Reason.RATE_LIMITED if response.status == 429 else Reason.PROVIDER_DOWN, after, f"upload_{response.status}")
+
+    async def _call(
+        self,
+        method: str,
+        *,
+        json: Mapping[str, Any] | None = None,
+        form: Mapping[str, str] | None = None,
+        max_bytes: int = 1_048_576,
+    ) -> dict[str, Any] | SendResult:
+        """One call of a method: its answer if it is a success, else what its error means."""
+        url = f"{self._base}/{method}"
+        headers = self._authorization | (FORM if json is None else JSON)
+        body = wire.encode(json) if json is not None else urlencode(form or {}, errors="replace").encode("ascii")
+        try:
+            response = await self._http.request("POST", url, headers=headers, body=body, timeout=MESSAGE_TIMEOUT, max_bytes=max_bytes)
+        except NotSent as error:
+            return certainty.not_sent(error)
+        except MaybeSent as error:
+            return certainty.maybe_sent(error)
+        return _answer(response)
+
+    # --- credentials ----------------------------------------------------------------------------
+
+    async def check(self) -> CheckResult:
+        """Ask who we are: the workspace and the bot, which no new token changes."""
+        got = await self._call("auth.test")
+        if not isinstance(got, dict):
+            return certainty.as_check(got)
+        team, bot = text(got.get("team_id")), text(got.get("bot_id")) or text(got.get("user_id"))
+        return Valid(f"{team}:{bot}") if team and bot else Inconclusive(Reason.NO_ANSWER, code="ok_without_bot")
+
+    # --- asking back ----------------------------------------------------------------------------
+
+    async def find(self, to: Address, key: str, since: int) -> FindResult:
+        """Read the channel or thread from `since` on and look for our key.
+
+        Sharing a file has no place for a key, so a bot's file in that time may be the one that is sought: then nothing is proved.
+        """
+        channel = to.conversation.partition(":")[0]
+        messages = await self._from(to, since - CLOCK_SKEW, key)
+        if isinstance(messages, Inconclusive):
+            return messages
+        for message in messages:
+            if key_of(message) == key and micros(message.get("ts")):
+                return Found(f"{channel}:{text(message['ts'])}")
+        if any(text(each.get("bot_id")) and rows(each.get("files")) and micros(each.get("ts")) >= since - CLOCK_SKEW for each in messages):
+            return Inconclusive(Reason.NO_ANSWER, code="file_without_key")
+        return Absent()
+
+    async def history(self, to: Address, after: int) -> list[Inbound]:
+        """What was written after `after`, oldest first. Raises PollFailed."""
+        channel = to.conversation.partition(":")[0]
+        me = await self._call("auth.test")
+        if not isinstance(me, dict):
+            raise PollFailed(certainty.as_check(me))
+        ours = Ours(user=text(me.get("user_id")), bot=text(me.get("bot_id")))
+        messages = await self._from(to, after, None)
+        if isinstance(messages, Inconclusive):
+            raise PollFailed(messages)
+        written = [
+            each
+            for each in messages
+            # A list of replies begins with what they reply to, however old.
+            if micros(each.get("ts")) > after and wire.name(each.get("subtype"), "") in slack_inbound.WRITTEN
+        ]
+        written.sort(key=lambda each: micros(each.get("ts")))
+        return [slack_inbound.message_fact(each, channel, ours, "") for each in written]
+
+    async def _from(self, to: Address, time: int, key: str | None) -> list[Mapping[str, Any]] | Inconclusive:
+        """All messages from `time` on, or as many as it takes to meet the one that carries `key`."""
+        channel, _, thread = to.conversation.partition(":")
+        method = "conversations.replies" if thread else "conversations.history"
+        oldest = f"{max(0, time) // 1_000_000}.{max(0, time) % 1_000_000:06d}"
+        form = {"channel": channel, "oldest": oldest, "inclusive": "1", "include_all_metadata": "1", "limit": str(PAGE)}
+        form |= {"ts": thread} if thread else {}
+        found: list[Mapping[str, Any]] = []
+        for _ in range(MAX_PAGES):
+            got = await self._call(method, form=form, max_bytes=PAGE_BYTES)
+            if not isinstance(got, dict):
+                return _unanswered(got)
+            if not isinstance(got.get("messages"), list) or got.get("is_limited") is True:
+                return Inconclusive(Reason.NO_ANSWER, code="ok_without_messages")
+            messages = [table(each) for each in got["messages"]]
+            found.extend(messages)
+            if key is not None and any(key_of(each) == key for each in messages):
+                return found
+            cursor = text(table(got.get("response_metadata")).get("next_cursor"))
+            if not cursor:
+                return Inconclusive(Reason.NO_ANSWER, code="page_without_cursor") if got.get("has_more") is True else found
+            form["cursor"] = cursor
+        return Inconclusive(Reason.OTHER, code="too_many_pages")
+
+    async def fetch_media(self, media: Media) -> bytes:
+        """The bytes of a file. Our token goes to Slack's own hosts only. Raises PollFailed."""
+        url = media.remote or ""
+        headers = self._authorization if self._own(url) else {}
+        try:
+            response = await self._http.request("GET", url, headers=headers, timeout=SPEC.timeout, max_bytes=DOWNLOAD_LIMIT)
+        except NotSent as error:
+            raise PollFailed(certainty.as_check(certainty.not_sent(error))) from None
+        except MaybeSent as error:
+            too_large = str(error) == "too_large"
+            raise PollFailed(Inconclusive(Reason.TOO_LARGE if too_large else Reason.NO_ANSWER, code=str(error))) from None
+        if response.status != 200:
+            raise PollFailed(Inconclusive(Reason.NO_ANSWER, code=str(response.status)))
+        if response.headers.get("content-type", "").startswith("text/html") and media.media_type != "text/html":
+            # A token without files:read gets the page for signing in, with 200.
+            raise PollFailed(Inconclusive(Reason.NOT_PERMITTED, code="sign_in_page"))
+        return response.body
+
+    def _own(self, url: str) -> bool:
+        try:
+            at, base = urlsplit(url), urlsplit(self._base)
+            host = at.hostname or ""
+        except ValueError:
+            return False
+        return (at.scheme, at.netloc) == (base.scheme, base.netloc) or (at.scheme == "https" and f".{host}".endswith(".slack.com"))
+
+    # --- in ---------------------------------------------------------------------------------------
+
+    def challenge(self, request: RawRequest) -> bytes | None:
+        """The question that Slack asks a new Request URL; it is signed as any call is. Raises BadSignature."""
+        call = table(wire.decode(request.body)) if request.method == "POST" else {}
+        if call.get("type") != "url_verification":
+            return None
+        self.verify(request)
+        return text(call.get("challenge")).encode()
+
+    def verify(self, request: RawRequest) -> None:
+        """Compare X-Slack-Signature with what each of our secrets makes of the body and its time. Raises BadSignature."""
+        stamp = request.headers.get("x-slack-request-timestamp", "")
+        if not (stamp.isascii() and stamp.isdecimal() and len(stamp) <= 12):
+            raise BadSignature("X-Slack-Request-Timestamp")
+        given = request.headers.get("x-slack-signature", "").encode("utf-8", "replace")
+        signed = b"v0:" + stamp.encode() + b":" + request.body
+        matches = [
+            hmac.compare_digest(given, b"v0=" + hmac.new(secret, signed, hashlib.sha256).hexdigest().encode())
+            for secret in self._webhook_secrets
+        ]
+        if not any(matches):
+            raise BadSignature("X-Slack-Signature")
+        if abs(request.at - int(stamp) * 1_000_000) > FRESH:
+            raise BadSignature("X-Slack-Request-Timestamp")
+
+    def parse(self, request: RawRequest) -> list[Inbound]:
+        """Translate a webhook call; never raises."""
+        return slack_inbound.parse_body(request.body)
+
+
+def _answer(response: HttpResponse) -> dict[str, Any] | SendResult:
+    """What an answer means. 5xx is ambiguous, and so is what does not read as an answer of Slack's."""
+    number = response.status
+    answer = wire.decode(response.body)
+    if not isinstance(answer, dict) or not isinstance(answer.get("ok"), bool):
+        answer = {}
+    if answer.get("ok") is True and 200 <= number < 300:
+        return answer
+    code = wire.name(answer.get("error"), str(number))
+    detail = text(answer.get("needed")) or ident(table(answer.get("response_metadata")).get("messages"))
+    if number == 429:
+        return Deferred(Reason.RATE_LIMITED, certainty.retry_after(response.headers), code, detail)
+    if number >= 500:
+        return Unknown(Reason.PROVIDER_DOWN, code, detail)
+    if "error" not in answer and (number < 400 or number == 408):
+        return Unknown(Reason.NO_ANSWER, code, detail)
+    reason = CODES.get(code, Reason.OTHER)
+    if code in AMBIGUOUS:
+        return Unknown(reason, code, detail)
+    if reason in PASSING:
+        return Deferred(reason, certainty.retry_after(response.headers), code, detail)
+    if reason is Reason.OTHER and code == str(number):
+        reason = {401: Reason.BAD_CREDENTIALS, 403: Reason.NOT_PERMITTED, 413: Reason.TOO_LARGE}.get(number, reason)
+    return Refused(reason, code, detail)
+
+
+def _unanswered(result: SendResult) -> Inconclusive:
+    if isinstance(result, Accepted):
+        return Inconclusive(Reason.NO_ANSWER)
+    return Inconclusive(result.reason, code=result.code, detail=result.detail)

@@ -1,0 +1,117 @@
+"""What is true of Slack as data, and how a comment becomes messages of its Web API."""
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+
+from heliograph.domain.content import Content, Location, Media, Rich, Text
+from heliograph.domain.outcomes import DedupeClass
+from heliograph.domain.split import split_text, utf16_units
+from heliograph.ports.provider import Advance, Field, Part, ProviderSpec, Rates, Support, Unsupported
+
+SPEC = ProviderSpec(
+    name="slack",
+    title="Slack",
+    fields=(
+        Field("bot_token", "Bot User OAuth Token", secret=True, hint="Under OAuth & Permissions: begins with xoxb-."),
+        Field(
+            "webhook_secret",
+            "Signing Secret",
+            secret=True,
+            required=False,
+            hint="Under Basic Information, App Credentials. While it is changed: both, separated by a space.",
+        ),
+        Field("base_url", "Address of the API", required=False, default="https://slack.com/api"),
+    ),
+    dedupe=DedupeClass.LOOKUP,
+    advance=Advance.ON_ACCEPTANCE,
+    # Slack cuts off what is beyond 40,000 characters and says nothing; 4,000 is what it recommends. It is counted before
+    # escaping, which makes a text five times as long at worst: still below where anything is cut off.
+    text_limit=4000,
+    measure=utf16_units,
+    file_limit=1024 * 1024 * 1024,
+    content={
+        "text": Support.FULL,
+        "image": Support.FULL,
+        "audio": Support.FULL,
+        "video": Support.FULL,
+        "file": Support.FULL,
+        "location": Support.PARTIAL,
+        "rich": Support.REFUSED,
+    },
+    capabilities=frozenset({"webhook", "challenge", "find", "history", "fetch_media"}),
+    settle=30.0,
+    timeout=60.0,
+    reply_window=None,
+    key_lifetime=None,
+    pause=0.0,
+    receipts=frozenset(),
+    # "One message per second per channel"; the limit of the whole workspace has no number.
+    rates=Rates(conversation=1.0),
+    setup=(
+        "Open https://api.slack.com/apps, choose Create New App, From scratch, and the workspace.",
+        "Under OAuth & Permissions, add the Bot Token Scopes chat:write, files:read, files:write, im:history, channels:history, "
+        "groups:history, mpim:history and app_mentions:read. Choose Install to Workspace, and copy the Bot User OAuth Token.",
+        "Under Basic Information, App Credentials, copy the Signing Secret.",
+        "Under App Home, switch on the Messages Tab and allow users to send messages from it.",
+        "Save the channel here first: Slack asks the address a question that only the Signing Secret can answer.",
+        "Under Event Subscriptions, switch on Enable Events and enter {webhook_url} as the Request URL. Under Subscribe to bot events, "
+        "add message.im, message.channels, message.groups, message.mpim, app_mention, member_left_channel, channel_archive, "
+        "channel_deleted, group_archive, group_deleted, tokens_revoked and app_uninstalled. Save Changes.",
+        "In Slack, invite the bot to each channel that it is to answer in.",
+    ),
+    docs="https://docs.slack.dev/reference/methods/chat.postMessage",
+)
+
+#: Names that a file keeps; the rest would end a line of Slack's.
+NAME_LIMIT = 255
+
+
+def parts(contents: Sequence[Content]) -> list[Part]:
+    """One comment as messages, in order. Raises Unsupported."""
+    if found := [part for content in contents for part in _parts(content)]:
+        return found
+    raise Unsupported("there is nothing to send")
+
+
+def escaped(body: str) -> str:
+    """Text in which nothing is markup: Slack reads links, mentions and entities out of these three characters."""
+    return body.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _parts(content: Content) -> Iterator[Part]:
+    match content:
+        case Text(body):
+            yield from _text(body)
+        case Media():
+            yield from _media(content)
+        case Location():
+            yield from _text(_place(content))
+        case Rich():
+            raise Unsupported("structured content has no counterpart on Slack")
+
+
+def _text(body: str) -> Iterator[Part]:
+    for piece in split_text(body, SPEC.text_limit, measure=utf16_units):
+        yield Part("text", {"text": escaped(piece)})
+
+
+def _media(media: Media) -> Iterator[Part]:
+    if media.size is not None and media.size > SPEC.file_limit:
+        raise Unsupported(f"a file of {media.size} bytes is larger than the {SPEC.file_limit} that are carried")
+    if media.size == 0:
+        raise Unsupported("Slack takes no empty files")
+    pieces = split_text(media.caption, SPEC.text_limit, measure=utf16_units)
+    comment = {"initial_comment": escaped(pieces.pop())} if len(pieces) == 1 else {}
+    name = re.sub(r"[\x00-\x1f\x7f]", "_", media.name)[:NAME_LIMIT] or "file"
+    yield Part(media.kind.value, {"filename": name, **comment}, media)
+    for piece in pieces:
+        yield Part("text", {"text": escaped(piece)})
+
+
+def _place(place: Location) -> str:
+    if not (math.isfinite(place.latitude) and math.isfinite(place.longitude)):
+        raise Unsupported("a location needs coordinates")
+    at = f"{place.latitude:.6f},{place.longitude:.6f}"
+    lines = [place.name, place.address, f"https://maps.google.com/?q={at}"]
+    return "\n".join(line for line in lines if line.strip())
