@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from heliograph.sandbox import acting, views
 from heliograph.sandbox.faults import BadFault, Mode, fault_from_json
-from heliograph.sandbox.sunshine import Settings
+from heliograph.sandbox.service import Settings
 from heliograph.sandbox.sunshine.center import Problem as SunshineProblem
 from heliograph.sandbox.tally import BadReport
 from heliograph.sandbox.wire import Json, Request, Response, answer
@@ -87,6 +87,10 @@ def _seed(ask: Ask) -> Json:
         telegram_webhook_url=ask.optional("telegram_webhook_url"), telegram_secret=ask.text("telegram_secret", ""),
         contact=ask.text("contact", "Ada"),
     ).to_json()  # fmt: skip
+
+
+def _direct(ask: Ask) -> Json:
+    return ask.sandbox.seed_direct(ask.text("service"), contact=ask.text("contact", "Ada"), webhook_url=ask.text("webhook_url", ""))
 
 
 def _app(ask: Ask) -> Json:
@@ -171,13 +175,7 @@ def _clear_faults(ask: Ask) -> Json:
 
 def _key_switch(ask: Ask, *, revoked: bool) -> Json:
     name = ask.text("key_id")
-    key = ask.sandbox.sunshine.center.keys.get(name)
-    bot = ask.sandbox.telegram.center.bots.get(int(name)) if name.isdigit() else None
-    if key:
-        key.revoked = revoked
-    elif bot:
-        bot.revoked = revoked
-    else:
+    if not any(service.revoke(name, revoked=revoked) for service in ask.sandbox.services.values()):
         raise Refused(404, "no such key (a bot's key is the number before the colon)")
     return {"key_id": name, "revoked": revoked}
 
@@ -264,9 +262,8 @@ def _phone(ask: Ask) -> Json:
 
 
 def _file(ask: Ask) -> Response:
-    bot = ask.sandbox.telegram.center.bots[int(ask.rest[0])]
-    file = bot.files[ask.rest[1]]
-    return Response(200, file.data, {"content-type": file.media_type, "x-content-type-options": "nosniff"})
+    service, id = ask.rest
+    return ask.sandbox.services[service].file(id)
 
 
 def _whole(query: Mapping[str, str], name: str) -> int:
@@ -279,6 +276,7 @@ def _whole(query: Mapping[str, str], name: str) -> int:
 _TABLE: dict[tuple[str, str], _Handler] = {
     ("POST", "seed"): _seed,
     ("GET", "demo"): lambda ask: ask.sandbox.demo.to_json() if ask.sandbox.demo else {},
+    ("POST", "direct"): _direct,
     ("POST", "sunshine/apps"): _app,
     ("POST", "sunshine/keys"): _key,
     ("POST", "sunshine/webhooks"): _webhook,

@@ -50,7 +50,9 @@ class Mode(StrEnum):
     BOT_OWNS = "bot_owns"
 
 
-SERVICES = ("sunshine", "telegram")
+SERVICES = ("sunshine", "telegram", "whatsapp", "messenger", "instagram", "line", "twilio", "slack", "webhook", "zendesk")
+#: Those that say later what became of a message.
+RECEIPTS = frozenset({"sunshine", "whatsapp", "messenger", "twilio", "webhook"})
 _NETWORK = (Mode.DOWN, Mode.REQUEST_LOST)
 _INSTEAD = (Mode.REVOKED, Mode.RATE_LIMITED, Mode.NOT_PERMITTED, Mode.ERROR_NOT_TAKEN)
 _AFTER = (Mode.ERROR_TAKEN, Mode.ANSWER_LOST, Mode.DRIP, Mode.GARBAGE, Mode.TRUNCATED)
@@ -100,8 +102,10 @@ class Fault:
             raise BadFault(f"{self.mode.value} is a state of the whole service: no count, probability or operation")
         if self.mode in _SEND_ONLY and self.operation == "*":
             self.operation = "send"
-        if self.mode in (Mode.BOT_OWNS, Mode.RECEIPT_FAILURE) and self.service != "sunshine":
-            raise BadFault("only sunshine has a switchboard and receipts")
+        if self.mode is Mode.BOT_OWNS and self.service != "sunshine":
+            raise BadFault("only sunshine has a switchboard")
+        if self.mode is Mode.RECEIPT_FAILURE and self.service not in RECEIPTS:
+            raise BadFault(f"receipts that a message failed come from {', '.join(sorted(RECEIPTS))} only")
 
     def to_json(self) -> Json:
         """For the control API."""

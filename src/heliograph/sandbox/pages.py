@@ -34,7 +34,8 @@ def page(path: str) -> Response:
 
 def strip_news(sandbox: Sandbox) -> str:
     """What the strip shows."""
-    return _line({**control.counts(sandbox), "faults": [f.to_json() for f in sandbox.faults.active()]})
+    faults = [fault.to_json() for fault in sandbox.faults.active()]
+    return _line({**control.counts(sandbox), "faults": faults, "tabs": views.tabs(sandbox)})
 
 
 def phone_news(sandbox: Sandbox, query: Mapping[str, str]) -> str:
@@ -44,7 +45,7 @@ def phone_news(sandbox: Sandbox, query: Mapping[str, str]) -> str:
         shown = views.phone(sandbox, service, conversation)
     except LookupError:
         shown = None
-    return _line({"phone": shown, "phones": views.phones(sandbox)})
+    return _line({"phone": shown, "phones": views.phones(sandbox), "tabs": views.tabs(sandbox)})
 
 
 def _line(value: object) -> str:

@@ -10,7 +10,7 @@ from typing import Any, cast
 from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector, web
 
 from heliograph.sandbox import control, pages
-from heliograph.sandbox.faults import SERVICES, Mode
+from heliograph.sandbox.faults import Mode
 from heliograph.sandbox.outbox import Callback
 from heliograph.sandbox.pulse import changed, deliver
 from heliograph.sandbox.wire import SECOND, Cut, Drip, Drop, Outcome, Park, Refuse, Reply, Request, Response, Upload
@@ -18,6 +18,8 @@ from heliograph.sandbox.world import Sandbox
 
 _BODY_LIMIT = 60 * 1_048_576
 _CALLS_AT_ONCE = 8
+#: What follows a listener's own address; with all others it is the service's name.
+PREFIXES = {"sunshine": "/sc", "telegram": ""}
 
 
 def now() -> int:
@@ -34,17 +36,26 @@ def new_sandbox(seed: int | None = None) -> Sandbox:
 class RunningSandbox:
     """A sandbox that listens. `url` serves everything, with the control API and the pages.
 
-    `sunshine_url` (to be used with /v2/... appended) and `telegram_url` (with /bot<token>/...) are listeners of one service each:
-    only there does the fault "down" refuse connections; at `url` the connection is closed instead.
+    `urls` has the address of each service's API, by name, at a listener of its own: only there does the fault "down" refuse
+    connections; at `url` the connection is closed instead. Sunshine's is to be used with /v2/..., Telegram's with /bot<token>/... appended.
     """
 
     url: str
-    sunshine_url: str
-    telegram_url: str
+    urls: Mapping[str, str]
     sandbox: Sandbox = field(repr=False)
     _listeners: "list[_Listener]" = field(repr=False)
     _tasks: set[asyncio.Task[None]] = field(repr=False)
     _client: ClientSession = field(repr=False)
+
+    @property
+    def sunshine_url(self) -> str:
+        """Sunshine Conversations."""
+        return self.urls["sunshine"]
+
+    @property
+    def telegram_url(self) -> str:
+        """Telegram."""
+        return self.urls["telegram"]
 
     async def stop(self) -> None:
         """Close everything."""
@@ -57,9 +68,9 @@ class RunningSandbox:
 
 
 async def start(*, host: str, port: int, sandbox: Sandbox, service_ports: Mapping[str, int] | None = None) -> RunningSandbox:
-    """Listen on loopback; port 0 takes a free one. `service_ports` fixes the ports of "sunshine" and "telegram". Raises OSError."""
+    """Listen on loopback; port 0 takes a free one. `service_ports` fixes ports by name. Raises OSError."""
     tasks: set[asyncio.Task[None]] = set()
-    doors = {name: _Listener(host, (service_ports or {}).get(name, 0), _service_app(sandbox)) for name in SERVICES}
+    doors = {name: _Listener(host, (service_ports or {}).get(name, 0), _service_app(sandbox)) for name in sandbox.services}
     front = _Listener(host, port, _front_app(sandbox, doors))
     listeners = [*doors.values(), front]
     try:
@@ -83,7 +94,11 @@ async def start(*, host: str, port: int, sandbox: Sandbox, service_ports: Mappin
 
     keep(deliver(sandbox, receive, sleep=_sleep, start=keep))
     keep(_watch_doors(sandbox, doors))
-    return RunningSandbox(front.url, doors["sunshine"].url + "/sc", doors["telegram"].url, sandbox, listeners, tasks, client)
+    return RunningSandbox(front.url, _urls(doors), sandbox, listeners, tasks, client)
+
+
+def _urls(doors: "Mapping[str, _Listener]") -> dict[str, str]:
+    return {name: f"{door.url}{PREFIXES.get(name, f'/{name}')}" for name, door in doors.items()}
 
 
 async def _sleep(seconds: float) -> None:
@@ -184,7 +199,7 @@ def _front_app(sandbox: Sandbox, doors: Mapping[str, _Listener]) -> web.Applicat
         return _plain(response)
 
     async def urls(request: web.Request) -> web.StreamResponse:
-        return web.json_response({"sunshine": doors["sunshine"].url + "/sc", "telegram": doors["telegram"].url})
+        return web.json_response(_urls(doors))
 
     async def page(request: web.Request) -> web.StreamResponse:
         return _plain(pages.page(request.path))

@@ -1,13 +1,15 @@
-"""The whole sandbox: both services, their faults, their judge, one clock. No transport, no waiting."""
+"""The whole sandbox: all services, their faults, their judge, one clock. No transport, no waiting."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from heliograph.sandbox import sunshine, telegram
+from heliograph.sandbox.direct import DIRECT, DirectService
 from heliograph.sandbox.faults import Faults, Mode
 from heliograph.sandbox.ids import Ids
 from heliograph.sandbox.journal import Journal
 from heliograph.sandbox.outbox import Outbox
+from heliograph.sandbox.service import Hub, Service, Settings
 from heliograph.sandbox.sunshine.center import BOT_NAME
 from heliograph.sandbox.sunshine.state import App, Conversation, Switchboard, SwitchboardIntegration
 from heliograph.sandbox.tally import Tally
@@ -52,7 +54,7 @@ class Demo:
 class Sandbox:
     """Hand requests to `handle`, carry out the outcome, deliver `outbox`. `now` gives microseconds UTC, `rand` numbers in [0, 1)."""
 
-    def __init__(self, *, now: Now, rand: Rand, settings: sunshine.Settings | None = None) -> None:
+    def __init__(self, *, now: Now, rand: Rand, settings: Settings | None = None) -> None:
         self.now = now
         #: Counts changes; whoever shows the sandbox asks again when it has moved.
         self.revision = 0
@@ -63,7 +65,7 @@ class Sandbox:
         self.journal = Journal()
         self.tally = Tally(self._changed)
         self.outbox = Outbox(now, self.faults, self._changed)
-        self.settings = settings or sunshine.Settings()
+        self.settings = settings or Settings()
         self.sunshine = sunshine.Sunshine(
             sunshine.Center(
                 now=now, ids=self.ids, faults=self.faults, outbox=self.outbox, tally=self.tally, changed=self._changed,
@@ -74,6 +76,10 @@ class Sandbox:
         self.telegram = telegram.Telegram(
             TelegramCenter(now=now, ids=self.ids, outbox=self.outbox, tally=self.tally, changed=self._changed), self.faults, self.journal
         )
+        hub = Hub(now, self.ids, self.faults, self.journal, self.outbox, self.tally, self.settings, self._changed)
+        self.direct: dict[str, DirectService] = {cls.name: cls(hub) for cls in DIRECT}
+        services: list[Service] = [self.sunshine, self.telegram, *self.direct.values()]
+        self.services = {service.name: service for service in services}
         self.demo: Demo | None = None
 
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
@@ -84,11 +90,18 @@ class Sandbox:
     def handle(self, request: Request) -> Outcome:
         """Decide about a request to one of the services, by its path."""
         self.revision += 1
-        if request.path == "/sc" or request.path.startswith("/sc/"):
-            return self.sunshine.handle(request)
-        if request.path.startswith(("/bot", "/file/bot")):
-            return self.telegram.handle(request)
-        return Reply(answer(404, {"error": "no service here: /sc/... is Sunshine Conversations, /bot<token>/... is Telegram"}))
+        for service in self.services.values():
+            if service.owns(request.path):
+                return service.handle(request)
+        return Reply(answer(404, {"error": "no service here: /sc/... is Sunshine, /bot<token>/... Telegram, all others /<name>/..."}))
+
+    def seed_direct(self, name: str, *, contact: str = "Ada", webhook_url: str = "") -> Json:
+        """A fresh account at a service, with one conversation: the fields of a channel but for `base_url`. Raises KeyError."""
+        service = self.direct[name]
+        account, config = service.seed(contact)
+        service.accounts[account.id] = account
+        service.set_webhook(account, webhook_url)
+        return {**config, "webhook_secret": account.secret}
 
     def seed_demo(
         self, *, webhook_url: str | None = None, webhook_secret: str | None = None, telegram_webhook_url: str | None = None,

@@ -8,24 +8,12 @@ from typing import Any
 from heliograph.sandbox.faults import Fault, Faults, Mode
 from heliograph.sandbox.ids import Ids, iso
 from heliograph.sandbox.outbox import SUNSHINE_RETRIES, Outbox, Target
+from heliograph.sandbox.service import Settings
 from heliograph.sandbox.sunshine.state import App, Client, Conversation, Integration, Key, Message, User, Webhook
 from heliograph.sandbox.tally import Tally
 from heliograph.sandbox.wire import Json, Now, Request, Response, answer
 
 BOT_NAME = "answer-bot"
-
-
-@dataclass(slots=True)
-class Settings:
-    """What a test may want otherwise. Times in seconds."""
-
-    message_limit: int = 30_000
-    body_limit: int = 100_000
-    #: Events in one webhook call, at most.
-    batch: int = 1
-    #: From acceptance to the delivery:channel and delivery:user events; None: the channel never confirms.
-    channel_after: float | None = 0.05
-    user_after: float | None = 0.4
 
 
 class Problem(Exception):

@@ -6,11 +6,13 @@ from urllib.parse import unquote
 from heliograph.sandbox.faults import Fault, Mode, Strike, carry_out, network_outcome
 from heliograph.sandbox.journal import Arrival, Journal, describe
 from heliograph.sandbox.sunshine import apps, conversations, integrations, messages, users
+from heliograph.sandbox.sunshine.acts import acts
 from heliograph.sandbox.sunshine.auth import authenticate, claimed_key
 from heliograph.sandbox.sunshine.center import Call, Center, Problem, Route
 from heliograph.sandbox.sunshine.contact import Contacts
+from heliograph.sandbox.sunshine.phone import phone
 from heliograph.sandbox.sunshine.state import Key
-from heliograph.sandbox.wire import Outcome, Park, Reply, Request, Response, answer
+from heliograph.sandbox.wire import Json, Outcome, Park, Reply, Request, Response, answer
 
 _ROUTES = (*apps.ROUTES, *users.ROUTES, *conversations.ROUTES, *messages.ROUTES, *integrations.ROUTES)
 _NOWHERE = Route("", "", "Unknown", lambda center, call: _not_found(), "read")
@@ -29,14 +31,46 @@ _DEFAULT_CODES = {Mode.REVOKED: 401, Mode.NOT_PERMITTED: 403, Mode.RATE_LIMITED:
 class Sunshine:
     """Answers requests whose path starts with /sc."""
 
+    name = "sunshine"
+    title = "Sunshine"
+
     def __init__(self, center: Center, journal: Journal) -> None:
         self.center = center
         self.contacts = Contacts(center)
+        self.acts = acts(self.contacts)
         self._journal = journal
         self._table: dict[tuple[str, int], list[tuple[list[str], Route]]] = {}
         for route in _ROUTES:
             pattern = route.path.strip("/").split("/")
             self._table.setdefault((route.method, len(pattern)), []).append((pattern, route))
+
+    def owns(self, path: str) -> bool:
+        """See Service."""
+        return path == "/sc" or path.startswith("/sc/")
+
+    def phones(self) -> list[Json]:
+        """See Service."""
+        return [
+            {"service": self.name, "conversation": place.id, "name": app.users[next(iter(place.participants))].name}
+            for app in self.center.apps.values()
+            for place in app.conversations.values()
+            if place.participants
+        ]
+
+    def phone(self, conversation: str) -> Json:
+        """See Service."""
+        return phone(self.contacts, conversation, self.center.now())
+
+    def revoke(self, key: str, *, revoked: bool) -> bool:
+        """See Service."""
+        found = self.center.keys.get(key)
+        if found is not None:
+            found.revoked = revoked
+        return found is not None
+
+    def file(self, id: str) -> Response:
+        """See Service: files have addresses of their own here."""
+        raise LookupError("no such file")
 
     def handle(self, request: Request) -> Outcome:
         """Decide about one request."""

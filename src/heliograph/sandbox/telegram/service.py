@@ -8,10 +8,12 @@ from urllib.parse import unquote
 from heliograph.sandbox.faults import Fault, Faults, Mode, carry_out, network_outcome
 from heliograph.sandbox.journal import Arrival, Journal, describe
 from heliograph.sandbox.telegram import receiving, sending
+from heliograph.sandbox.telegram.acts import acts
 from heliograph.sandbox.telegram.center import Center, Params, Problem, done
 from heliograph.sandbox.telegram.contact import Contacts
+from heliograph.sandbox.telegram.phone import phone
 from heliograph.sandbox.telegram.state import Bot
-from heliograph.sandbox.wire import Outcome, Park, Reply, Request, Response
+from heliograph.sandbox.wire import Json, Outcome, Park, Reply, Request, Response
 
 _Method = Callable[[Center, Bot, Params], Response]
 _METHODS: dict[str, tuple[str, str, _Method]] = {
@@ -43,11 +45,47 @@ _TITLES = {
 class Telegram:
     """Answers requests whose path starts with /bot or /file/bot."""
 
+    name = "telegram"
+    title = "Telegram"
+
     def __init__(self, center: Center, faults: Faults, journal: Journal) -> None:
         self.center = center
         self.contacts = Contacts(center)
+        self.acts = acts(self.contacts)
         self._faults = faults
         self._journal = journal
+
+    def owns(self, path: str) -> bool:
+        """See Service."""
+        return path.startswith(("/bot", "/file/bot"))
+
+    def phones(self) -> list[Json]:
+        """See Service."""
+        return [
+            {"service": self.name, "conversation": str(chat.id), "name": chat.first_name}
+            for bot in self.center.bots.values()
+            for chat in bot.chats.values()
+            if chat.migrated_to is None
+        ]
+
+    def phone(self, conversation: str) -> Json:
+        """See Service."""
+        return phone(self.contacts, conversation, self.center.now())
+
+    def revoke(self, key: str, *, revoked: bool) -> bool:
+        """See Service. A bot's key is the number before the colon."""
+        bot = self.center.bots.get(int(key)) if key.isdigit() else None
+        if bot is not None:
+            bot.revoked = revoked
+        return bot is not None
+
+    def file(self, id: str) -> Response:
+        """See Service."""
+        for bot in self.center.bots.values():
+            if id in bot.files:
+                kept = bot.files[id]
+                return Response(200, kept.data, {"content-type": kept.media_type, "x-content-type-options": "nosniff"})
+        raise LookupError("no such file")
 
     def handle(self, request: Request) -> Outcome:
         """Decide about one request."""

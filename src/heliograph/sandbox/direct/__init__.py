@@ -1,0 +1,7 @@
+"""The simulated messaging services that share one frame, by name."""
+
+from heliograph.sandbox.direct.service import DirectService
+
+__all__ = ["DIRECT", "DirectService"]
+
+DIRECT: tuple[type[DirectService], ...] = ()
