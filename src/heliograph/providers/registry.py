@@ -8,6 +8,7 @@ from heliograph.providers.slack import Slack
 from heliograph.providers.sunshine import Sunshine
 from heliograph.providers.telegram import Telegram
 from heliograph.providers.twilio import Twilio
+from heliograph.providers.whatsapp import WhatsApp
 
 PROVIDERS: dict[str, type[Provider]] = {
     "instagram": Instagram,
@@ -17,4 +18,5 @@ PROVIDERS: dict[str, type[Provider]] = {
     "sunshine": Sunshine,
     "telegram": Telegram,
     "twilio": Twilio,
+    "whatsapp": WhatsApp,
 }
