@@ -128,7 +128,7 @@ async def test_the_strip_counts_and_switches(setup: Setup) -> None:
     assert [f.mode for f in setup.running.sandbox.faults.active()] == [Mode.ANSWER_LOST]
     await page.get_by_role("button", name="All well again").click()
     await expect(page.get_by_role("switch", name="Lose the answers")).not_to_be_checked()
-    await page.get_by_text("Telegram", exact=True).click()
+    await page.get_by_label("Service").select_option("telegram")
     await expect(page.get_by_role("switch", name="Refused later")).to_have_count(0)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from heliograph.bootstrap.application import Application, Config
 from heliograph.bootstrap.identity import code
 from heliograph.bootstrap.keys import new_master_key, parse_master_key
+from heliograph.bootstrap.outside import Ways
 from heliograph.bootstrap.shared import PREFIX
 from heliograph.bootstrap.system import SystemRng
 from heliograph.bootstrap.witness import Witness
@@ -34,6 +35,8 @@ class Plan:
     seeded: Seeded
     #: Id of the channel that will be connected to it.
     channel: str
+    #: Where this process will be reached.
+    url: str
 
     @property
     def credential(self) -> Mapping[str, str]:
@@ -65,7 +68,7 @@ def plan_demo(url: str) -> Plan:
     """`url` is where this process will serve webhooks."""
     sandbox = new_sandbox()
     channel = make_id("chn", id_value(sandbox.now(), SystemRng().bits()))
-    return Plan(sandbox, sandbox.seed_demo(webhook_url=f"{url}/hooks/sunshine/{channel}"), channel)
+    return Plan(sandbox, sandbox.seed_demo(webhook_url=f"{url}/hooks/sunshine/{channel}"), channel, url)
 
 
 def demo_config(plan: Plan, *, release: str) -> Config:
@@ -78,8 +81,9 @@ def demo_config(plan: Plan, *, release: str) -> Config:
     shared = {"provider": "sunshine", **plan.credential}
     variables = {f"{PREFIX}{SHARED.upper()}__{name.upper()}": value for name, value in shared.items()}
     return Config(
-        data=folder, master_key=key, release=release, allow_networks=LOOPBACK, shared={SHARED: shared}, code=code(), variables=variables
-    )
+        data=folder, master_key=key, release=release, allow_networks=LOOPBACK, shared={SHARED: shared}, code=code(), variables=variables,
+        ways=Ways(url=plan.url),
+    )  # fmt: skip
 
 
 def discard(config: Config) -> None:
@@ -106,6 +110,18 @@ async def start_demo(application: Application, plan: Plan) -> Demo:
         context, account, application.specs["telegram"], name="Telegram", actor="operator",
         config={"base_url": running.telegram_url, "token": seeded.bot_token},
     )  # fmt: skip
-    witness = Witness(context, running.sandbox.tally, {sunshine: "sunshine", telegram: "telegram"})
+    others = {await _connect(application, running, plan, account, name): name for name in plan.sandbox.direct}
+    witness = Witness(context, running.sandbox.tally, {sunshine: "sunshine", telegram: "telegram", **others})
     witness.start()
     return Demo(running, plan, account, agent, colleague, sunshine, telegram, witness)
+
+
+async def _connect(application: Application, running: RunningSandbox, plan: Plan, account: str, name: str) -> str:
+    """A channel of the shop at one of the sandbox's other services; returns its id."""
+    context, spec = application.context, application.specs[name]
+    channel = context.new_id("chn")
+    hook = f"{plan.url}/hooks/{name}/{channel}"
+    config = plan.sandbox.seed_direct(name, webhook_url=hook)
+    return await create_channel(
+        context, account, spec, name=spec.title, actor="operator", id=channel, config={**config, "base_url": running.urls[name]}
+    )

@@ -13,6 +13,8 @@ from heliograph.ports.store import Changes, Unavailable
 from heliograph.sandbox.tally import BadReport, Tally
 from heliograph.services.context import Context
 
+#: Services in which our id of a reply is nowhere to be seen: there its text tells it.
+WITHOUT_KEY = frozenset({"telegram"})
 GIVEN_UP = (ev.AttemptRefused, ev.ReceiptFailed)
 
 
@@ -66,14 +68,14 @@ class Witness:
 
     async def _written(self, account: str, channel: str, lane: str, key: str, body: str) -> None:
         service, address = await self._place(account, channel, lane)
-        if service == "sunshine":
-            self._tally.write(service=service, conversation=address, key=key)
-        elif service:
+        if service in WITHOUT_KEY:
             self._tally.write(service=service, conversation=address, text=_text(body))
+        elif service:
+            self._tally.write(service=service, conversation=address, key=key)
 
     async def _claimed(self, row: Delivery, claim: str) -> None:
         service, address = await self._place(row.account, row.channel, row.lane)
-        if service == "sunshine":
+        if service and service not in WITHOUT_KEY:
             self._tally.claim(service=service, conversation=address, key=row.key, claim=claim)
 
     async def _place(self, account: str, channel: str, lane: str) -> tuple[str, str]:

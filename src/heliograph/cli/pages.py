@@ -15,6 +15,5 @@ def desk_pages() -> Pages:
 
 def demonstration_pages(demo: Demo, replay: Replay) -> Pages:
     """Everybody who opens the address is the shop's first agent."""
-    services = (demo.sandbox.sunshine_url.removesuffix("/sc"), demo.sandbox.telegram_url)
-    panes = demo_routes(sandbox=demo.sandbox.url, aliases=services, replay=replay)
+    panes = demo_routes(sandbox=demo.sandbox.url, aliases=tuple(demo.sandbox.origins), replay=replay)
     return Pages((*desk_routes, *panes), OpenAccess(demo.account, demo.agent))

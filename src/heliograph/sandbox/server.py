@@ -57,6 +57,11 @@ class RunningSandbox:
         """Telegram."""
         return self.urls["telegram"]
 
+    @property
+    def origins(self) -> list[str]:
+        """Scheme, host and port of each service's listener."""
+        return [url.removesuffix(PREFIXES.get(name, f"/{name}")) for name, url in self.urls.items()]
+
     async def stop(self) -> None:
         """Close everything."""
         for task in list(self._tasks):

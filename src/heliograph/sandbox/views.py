@@ -1,5 +1,6 @@
 """What a contact's phone shows, of any service in one shape."""
 
+from heliograph.sandbox.faults import RECEIPTS
 from heliograph.sandbox.wire import Json
 from heliograph.sandbox.world import Sandbox
 
@@ -10,8 +11,11 @@ def phones(sandbox: Sandbox) -> list[Json]:
 
 
 def tabs(sandbox: Sandbox) -> list[Json]:
-    """The services, in order."""
-    return [{"service": service.name, "title": service.title} for service in sandbox.services.values()]
+    """The services, in order, and which of the faults that not all have they can have."""
+    return [
+        {"service": name, "title": service.title, "receipts": name in RECEIPTS, "bots": name == "sunshine"}
+        for name, service in sandbox.services.items()
+    ]
 
 
 def phone(sandbox: Sandbox, service: str, conversation: str) -> Json:

@@ -4,7 +4,7 @@
 const $ = (id) => document.getElementById(id);
 const phone = document.querySelector(".phone");
 const asked = new URLSearchParams(location.search);
-let service = asked.get("service") === "telegram" ? "telegram" : "sunshine";
+let service = asked.get("service") || "sunshine";
 const chosen = { [service]: asked.get("conversation") || "" };
 let source = null;
 let shown = null;
@@ -234,14 +234,13 @@ function dots() {
 
 function drawBar(phones) {
   phone.dataset.service = service;
-  for (const tab of document.querySelectorAll("[data-tab]")) tab.setAttribute("aria-selected", String(tab.dataset.tab === service));
   const subtitle = $("subtitle");
   const desk = (shown && shown.desk) || "Desk";
   $("title").textContent = desk;
   $("avatar").textContent = [...desk][0];
   subtitle.classList.toggle("typing", Boolean(shown && shown.typing));
   const channel = { whatsapp: "WhatsApp", web: "Web" }[shown && shown.channel] || (shown && shown.channel) || "";
-  const line = service === "telegram" ? "Telegram" : channel;
+  const line = channel === "telegram" ? "Telegram" : channel;
   subtitle.textContent = !shown ? "nobody here yet" : shown.typing ? "typing …" : shown.blocked ? "blocked" : `${shown.name}'s phone · ${line}`;
   $("block").textContent = shown && shown.blocked ? "Unblock this desk" : "Block this desk";
   const mine = phones.filter((p) => p.service === service);
@@ -253,6 +252,32 @@ function drawBar(phones) {
     select.replaceChildren(...mine.map((p) => new Option(p.name, p.conversation)));
   }
   select.value = shown ? shown.conversation : "";
+}
+
+// One tab for each service that somebody can be reached through; the first two are there from the start.
+function drawTabs(all, phones) {
+  const there = all.filter((t) => t.service === service || ["sunshine", "telegram"].includes(t.service) || phones.some((p) => p.service === t.service));
+  const row = $("tabs");
+  const signature = JSON.stringify(there);
+  if (row.dataset.signature !== signature) {
+    row.dataset.signature = signature;
+    row.replaceChildren(...there.map((t) => {
+      const tab = make("button", "", t.title);
+      tab.type = "button";
+      tab.id = `tab-${t.service}`;
+      tab.dataset.tab = t.service;
+      tab.setAttribute("role", "tab");
+      tab.setAttribute("aria-controls", "conversation");
+      tab.addEventListener("click", () => { service = t.service; follow(); });
+      return tab;
+    }));
+  }
+  for (const tab of row.children) {
+    const chosenTab = tab.dataset.tab === service;
+    if (chosenTab && tab.getAttribute("aria-selected") !== "true") tab.scrollIntoView({ block: "nearest", inline: "nearest" });
+    tab.setAttribute("aria-selected", String(chosenTab));
+    tab.tabIndex = chosenTab ? 0 : -1;
+  }
 }
 
 function drawNobody() {
@@ -286,6 +311,7 @@ function follow() {
     }
     if (shown) drawTalk();
     else drawNobody();
+    drawTabs(news.tabs, news.phones);
     drawBar(news.phones);
     scheduleRead();
   };
@@ -300,13 +326,13 @@ function scheduleRead() {
 
 document.addEventListener("visibilitychange", scheduleRead);
 $("receipts").addEventListener("change", scheduleRead);
-for (const tab of document.querySelectorAll("[data-tab]")) {
-  tab.addEventListener("click", () => { service = tab.dataset.tab; follow(); });
-}
-document.querySelector(".tabs").addEventListener("keydown", (event) => {
-  if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
-  service = service === "sunshine" ? "telegram" : "sunshine";
-  $(`tab-${service}`).focus();
+$("tabs").addEventListener("keydown", (event) => {
+  const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (!step) return;
+  const tabs = [...$("tabs").children];
+  const next = tabs[(tabs.findIndex((tab) => tab.dataset.tab === service) + step + tabs.length) % tabs.length];
+  service = next.dataset.tab;
+  next.focus();
   follow();
 });
 $("contacts").addEventListener("change", (event) => { chosen[service] = event.target.value; follow(); });

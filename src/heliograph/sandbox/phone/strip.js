@@ -20,8 +20,8 @@ const GROUPS = [
   ]],
   ["The whole service", [
     ["Down", "connections are refused", { mode: "down" }],
-    ["Refused later", "accepted, then a receipt says that it failed", { mode: "receipt_failure" }, "sunshine"],
-    ["A bot owns the conversations", "it answers the contact; the desk stands by", { mode: "bot_owns" }, "sunshine"],
+    ["Refused later", "accepted, then a receipt says that it failed", { mode: "receipt_failure" }, "receipts"],
+    ["A bot owns the conversations", "it answers the contact; the desk stands by", { mode: "bot_owns" }, "bots"],
   ]],
   ["What it tells the desk", [
     ["Everything twice", "each webhook call is made two times", { mode: "webhook_duplicated" }],
@@ -33,6 +33,7 @@ const GROUPS = [
 
 let service = "sunshine";
 let faults = [];
+let tabs = [];
 
 function complain(words) {
   $("notice").textContent = words;
@@ -74,7 +75,7 @@ function drawSwitches() {
     head.textContent = title;
     block.append(head);
     for (const [words, note, fault, only] of switches) {
-      if (only && only !== service) continue;
+      if (only && !(tabs.find((t) => t.service === service) || {})[only]) continue;
       const button = document.createElement("button");
       button.type = "button";
       button.className = "switch";
@@ -102,10 +103,9 @@ function drawState() {
   $("key").setAttribute("aria-pressed", String(revoked));
   $("key-title").textContent = revoked ? "Restore the key" : "Revoke the key";
   $("key-note").textContent = revoked ? "Revoked: every call is answered 401." : "Every call is answered 401 until it is restored.";
-  for (const input of document.querySelectorAll("[name=service]")) {
-    const troubled = faults.filter((f) => f.service === input.value).length;
-    const name = input.value === "sunshine" ? "Sunshine" : "Telegram";
-    input.nextElementSibling.textContent = troubled ? `${name} · ${troubled}` : name;
+  for (const option of $("service").options) {
+    const troubled = faults.filter((f) => f.service === option.value).length;
+    option.textContent = troubled ? `${option.dataset.title} · ${troubled}` : option.dataset.title;
   }
 }
 
@@ -122,15 +122,24 @@ $("clear").addEventListener("click", async () => {
   await ask("DELETE", "faults");
   await ask("POST", "webhooks/release", {});
 });
-for (const input of document.querySelectorAll("[name=service]")) {
-  input.addEventListener("change", () => { service = input.value; drawSwitches(); });
+$("service").addEventListener("change", () => { service = $("service").value; drawSwitches(); });
+
+function drawServices(all) {
+  if (JSON.stringify(all) === JSON.stringify(tabs)) return;
+  tabs = all;
+  $("service").replaceChildren(...tabs.map((t) => {
+    const option = new Option(t.title, t.service, false, t.service === service);
+    option.dataset.title = t.title;
+    return option;
+  }));
+  drawSwitches();
 }
 
-drawSwitches();
 const source = new EventSource("/sandbox/counts/stream");
 source.onmessage = (event) => {
   const news = JSON.parse(event.data);
   faults = news.faults;
+  drawServices(news.tabs);
   drawCounts(news);
   drawState();
 };
