@@ -3,12 +3,13 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from heliograph.ports.http import HttpFile, HttpResponse
 from heliograph.ports.provider import Provider
-from heliograph.ports.store import Changes, Claimed, Unavailable
+from heliograph.ports.store import Changes, Claimed, Room, Unavailable
 from heliograph.providers.registry import PROVIDERS
 from heliograph.sandbox.in_process import SandboxHttp
 from heliograph.sandbox.pulse import changed
@@ -197,9 +198,10 @@ class HostStore:
             self.on_committed(changes)
         return claimed
 
-    async def claim(self, *, worker: str, now: int, lease_until: int, limit: int) -> list[Claimed]:
+    async def claim(self, *, worker: str, now: int, lease_until: int, limit: int, room: Room | None = None) -> list[Claimed]:
         store = self._host.sim.store
-        claimed: list[Claimed] = await self._act(lambda: store.claim(worker=worker, now=now, lease_until=lease_until, limit=limit))
+        act = partial(store.claim, worker=worker, now=now, lease_until=lease_until, limit=limit, room=room)
+        claimed: list[Claimed] = await self._act(act)
         return claimed
 
     async def expire(self, *, now: int) -> Any:

@@ -13,7 +13,7 @@ from heliograph.domain.outcomes import Accepted, DedupeClass, Deferred, ReceiptL
 from heliograph.domain.reasons import Reason
 from heliograph.domain.retry import SECOND
 from heliograph.ports import rows
-from heliograph.ports.store import SWEEPER, Changes, Fenced, Fold, Release
+from heliograph.ports.store import SWEEPER, Changes, Fenced, Fold, Release, Room
 from heliograph.storage.sqlite.store import SqliteStore
 from tests.storage.acts import ASKS, LEASE, LOOKS_UP, NOW, Place, claim, folding, found_account, opening, reply, result, send_one
 from tests.storage.engines import AnyStore, inside
@@ -188,13 +188,13 @@ async def test_what_waits_on_hold_costs_a_claim_nothing(store: AnyStore) -> None
     assert await effort_of_looking(store) <= few * 1.2
 
 
-async def effort_of_looking(store: AnyStore) -> int:
+async def effort_of_looking(store: AnyStore, room: Room | None = None) -> int:
     """What a claim that finds nothing has to go through, in the engine's own unit."""
     if isinstance(store, SqliteStore):
         steps: list[int] = []
         watch = apsw.SQLITE_TRACE_PROFILE
         store._connection.trace_v2(watch, lambda event: steps.append(event["stmt_status"]["SQLITE_STMTSTATUS_VM_STEP"]), id=store)
-        assert await claim(store) == []
+        assert await store.claim(worker="w1", now=NOW, lease_until=NOW + LEASE, limit=10, room=room) == []
         store._connection.trace_v2(0, None, id=store)
         assert steps
         return sum(steps)
@@ -339,3 +339,61 @@ async def test_what_was_written_adds_up_to_what_is_in_some_state(store: AnyStore
     first, *_ = await claim(store)
     await store.commit(result(first, Accepted("p1")))
     assert await store.written("acc_a") == sum((await store.counts("acc_a")).values()) == 6
+
+
+def room(left: dict[str, int], *, strangers: int = 0, apps: tuple[str, ...] = ()) -> Room:
+    """Channels 1 to 3 of account A, each a part of its own and all a part of their account; `apps` share one more."""
+    parts = {("acc_a", f"chn_{n}"): (f"chn_{n}", "acc_a", *(("app",) if f"chn_{n}" in apps else ())) for n in (1, 2, 3)}
+    return Room(parts, lambda part: left.get(part, 1000), strangers)
+
+
+async def taken(store: AnyStore, limit: int, room: Room) -> Counter[str]:
+    found = await store.claim(worker="w1", now=NOW, lease_until=NOW + LEASE, limit=limit, room=room)
+    return Counter(claimed.delivery.channel for claimed in found)
+
+
+async def test_a_claim_takes_no_more_of_a_channel_than_there_is_room_for_and_all_else_goes_to_the_others(store: AnyStore) -> None:
+    places = await found_account(store, channels=3, lanes=20)
+    await replies(store, places)
+    assert await taken(store, 30, room({"chn_1": 0, "chn_2": 3})) == {"chn_2": 3, "chn_3": 20}
+    assert await taken(store, 30, room({"chn_1": 5, "acc_a": 9})) == {"chn_1": 5, "chn_2": 4}
+    assert await taken(store, 100, room({})) == {"chn_1": 15, "chn_2": 13}
+
+
+async def test_channels_of_one_app_share_its_room_in_turns(store: AnyStore) -> None:
+    places = await found_account(store, channels=3, lanes=20)
+    await replies(store, places)
+    got = await taken(store, 20, room({"app": 1}, apps=("chn_1", "chn_2")))
+    assert got["chn_1"] + got["chn_2"] == 1 and got["chn_3"] == 19
+    got += await taken(store, 20, room({"app": 1, "chn_3": 0}, apps=("chn_1", "chn_2")))
+    assert (got["chn_1"], got["chn_2"]) == (1, 1)
+
+
+async def test_of_channels_that_a_worker_has_never_used_it_takes_one_lane_each(store: AnyStore) -> None:
+    places = await found_account(store, channels=3, lanes=5)
+    await replies(store, places)
+    unknown = Room({}, lambda part: 1000, 2)
+    assert sorted((await taken(store, 20, unknown)).values()) == [1, 1]
+    assert sum((await taken(store, 20, unknown)).values()) == 2
+    assert await taken(store, 20, Room({}, lambda part: 1000, 0)) == {}
+
+
+async def test_what_waits_for_room_is_not_due(store: AnyStore) -> None:
+    places = await found_account(store, channels=2)
+    await replies(store, places)
+    assert await store.next_due(NOW, room({"chn_1": 0, "chn_2": 0})) is None
+
+
+async def test_a_claim_that_finds_no_room_goes_through_no_lane_that_waits(store: AnyStore) -> None:
+    places = await found_account(store, channels=2)
+    await replies(store, places)
+    assert await taken(store, 10, room({"chn_1": 0})) == {"chn_2": 1}
+    many = Changes("acc_a", NOW)
+    for n in range(1000, 1500):
+        opened, place = opening(n)
+        written = reply(place, f"r{n}")
+        many.puts += opened.puts + written.puts
+        many.queue += written.queue
+    few = await effort_of_looking(store, room({"chn_1": 0}))
+    await store.commit(many)
+    assert await effort_of_looking(store, room({"chn_1": 0})) <= few * 1.2

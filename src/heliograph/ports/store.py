@@ -1,8 +1,8 @@
 """What a store must do: commit changes atomically, claim lanes, and answer the questions of services and pages."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from heliograph.domain.delivery import Delivery
 from heliograph.domain.detectors.signal import Signal
@@ -111,6 +111,19 @@ class Changes:
     credential: str = ""
 
 
+class Room(NamedTuple):
+    """How many lanes a claim may take where its worker has no more room, whatever the claim's limit.
+
+    A channel belongs to parts (itself, its account, where its provider is reached, its app there), and a lane takes from each of them.
+    """
+
+    #: (account, channel) -> its parts. A channel that is not here is a stranger: one lane of each, `strangers` of all together.
+    parts: Mapping[tuple[str, str], Sequence[Hashable]]
+    #: How many lanes a part still has room for. Asked once for each part of a channel that has lanes to take.
+    left: Callable[[Any], int]
+    strangers: int
+
+
 class Claimed(NamedTuple):
     """A lane in this worker's hands, with its head's attempt started and committed."""
 
@@ -151,8 +164,8 @@ class Store(Protocol):
         """
         ...
 
-    async def claim(self, *, worker: str, now: int, lease_until: int, limit: int) -> list[Claimed]:
-        """Take up to `limit` runnable lanes whose channel and credential are not on hold, fairly over channels.
+    async def claim(self, *, worker: str, now: int, lease_until: int, limit: int, room: Room | None = None) -> list[Claimed]:
+        """Take up to `limit` runnable lanes whose channel and credential are not on hold, fairly over channels that have room.
 
         Each head's attempt is started in the same transaction. A subject in trial yields one lane at a time.
         """
@@ -181,8 +194,11 @@ class Store(Protocol):
         """Leave the polling of the channel to others. Raises Unavailable."""
         ...
 
-    async def next_due(self, now: int) -> int | None:
-        """The earliest future moment at which a lane becomes ready or a settlement or probe falls due; None if nothing waits."""
+    async def next_due(self, now: int, room: Room | None = None) -> int | None:
+        """The earliest moment at which a lane becomes ready or a settlement or probe falls due; None if nothing waits.
+
+        What waits for room is left out where an engine would otherwise name a moment that is over.
+        """
         ...
 
     # Reads. `account` always comes first; a row of another account does not exist.

@@ -1,5 +1,6 @@
 """Taking lanes: who may start the next attempt, decided by the database among any number of workers."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ from heliograph.domain.health import Condition
 from heliograph.ports.store import SWEEPER, Changes, Claimed
 from heliograph.storage import ledger
 from heliograph.storage.postgres.transaction import Lane, Queries, Transaction
+from heliograph.storage.ration import Ration
 from heliograph.storage.reads import make_delivery
 
 #: Fields of a delivery at the front of a row of `heads`.
@@ -34,27 +36,31 @@ class Claim(Transaction):
         self._now = now
         self._lease_until = lease_until
 
-    async def claim(self, limit: int, turn: int) -> list[Claimed]:
+    async def claim(self, limit: int, turn: int, ration: Ration) -> list[Claimed]:
         """See Store.claim. `turn` rotates which channel comes first."""
-        channels = await self._channels(limit, turn)
+        channels = await self._channels(limit, turn, ration)
         claimed: list[Claimed] = []
         while channels and len(claimed) < limit:
-            shares = _shares(channels, limit - len(claimed))
+            shares = _shares(channels, limit - len(claimed), ration)
             made = {c[:2]: c for c in channels}
             columns = ([c.account for c in channels], [c.channel for c in channels], shares)
             lanes = {(r[0], r[2]): (r[0], r[1]) for r in await self.fetch("runnable_lanes", self._release, *columns, self._now)}
             claimed += await self._start({lane: made[channel] for lane, channel in lanes.items()})
             # What some channels leave over goes to those that have more.
-            full = list(lanes.values())
-            channels = [c for c, share in zip(channels, shares, strict=True) if share and not c.trial and full.count(c[:2]) == share]
+            full = Counter(lanes.values())
+            for channel, share in zip(channels, shares, strict=True):
+                ration.take(channel[:2], full[channel[:2]] - share)
+            channels = [c for c, share in zip(channels, shares, strict=True) if share and not c.trial and full[c[:2]] == share]
         return claimed
 
-    async def _channels(self, limit: int, turn: int) -> list[Runnable]:
+    async def _channels(self, limit: int, turn: int, ration: Ration) -> list[Runnable]:
         found = await self.fetch("runnable_channels", self._now, self._release)
         shift = turn % len(found) if found else 0
         channels: list[Runnable] = []
         trials: set[tuple[str, ...]] = set()
         for account, channel, credential, fingerprint, own, of_credential, shared in found[shift:] + found[:shift]:
+            if not ration.of((account, channel)):
+                continue
             version = f"{credential}@{fingerprint}"
             trial = Condition.TRIAL in (own, of_credential)
             if trial and len(channels) < limit:
@@ -135,10 +141,11 @@ class Claim(Transaction):
         return [(account, id, fences[account, id], heads.get((account, id))) for account, id in lanes]
 
 
-def _shares(channels: Sequence[Runnable], limit: int) -> list[int]:
-    """Divide `limit` evenly in the order of channels; a channel in trial gets one at most."""
+def _shares(channels: Sequence[Runnable], limit: int, ration: Ration) -> list[int]:
+    """Divide `limit` evenly in the order of channels, of each no more than its ration, which is taken; in trial, one at most."""
     shares: list[int] = []
     for index, channel in enumerate(channels):
-        share = -(-(limit - sum(shares)) // (len(channels) - index))
+        share = min(-(-(limit - sum(shares)) // (len(channels) - index)), ration.of(channel[:2]))
         shares.append(min(share, 1) if channel.trial else share)
+        ration.take(channel[:2], shares[-1])
     return shares

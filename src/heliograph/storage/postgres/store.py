@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import asyncpg
 
 from heliograph.domain.delivery import Delivery
-from heliograph.ports.store import Changes, Claimed
+from heliograph.ports.store import Changes, Claimed, Room
 from heliograph.storage.migrations import Applied, available, pending
 from heliograph.storage.named import load
 from heliograph.storage.postgres.claiming import Claim
@@ -15,6 +15,7 @@ from heliograph.storage.postgres.transaction import Queries
 from heliograph.storage.postgres.turns import Turns
 from heliograph.storage.postgres.wakeup import Wakeup
 from heliograph.storage.postgres.writer import Writer
+from heliograph.storage.ration import Ration
 from heliograph.storage.reads import Reads
 
 T = TypeVar("T")
@@ -87,11 +88,11 @@ class PostgresStore(Reads):
         await self.commit(changes)
         return None
 
-    async def claim(self, *, worker: str, now: int, lease_until: int, limit: int) -> list[Claimed]:
+    async def claim(self, *, worker: str, now: int, lease_until: int, limit: int, room: Room | None = None) -> list[Claimed]:
         """See ports.store."""
         self._turn += 1
         turn = self._turn
-        return await self._take(lambda claim: claim.claim(limit, turn), worker, now, lease_until)
+        return await self._take(lambda claim: claim.claim(limit, turn, Ration(room)), worker, now, lease_until)
 
     async def expire(self, *, now: int) -> list[tuple[str, str, int, Delivery | None]]:
         """See ports.store."""
@@ -111,7 +112,7 @@ class PostgresStore(Reads):
         """See ports.store."""
         await self._turns.end(channel)
 
-    async def next_due(self, now: int) -> int | None:
+    async def next_due(self, now: int, room: Room | None = None) -> int | None:
         """See ports.store."""
         found: int | None = (await self._system("next_due", now))[0][0]
         return found

@@ -4,6 +4,8 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+from heliograph.ports.store import Room
+from heliograph.storage.ration import Ration
 from heliograph.storage.sqlite.lanes import next_ready
 from heliograph.storage.sqlite.store import SqliteStore
 from heliograph.storage.sqlite.transaction import Transaction
@@ -43,11 +45,12 @@ class SecondStore(SqliteStore):
 
     _second: str
 
-    async def next_due(self, now: int) -> int | None:
+    async def next_due(self, now: int, room: Room | None = None) -> int | None:
         """See ports.store."""
         share = await self.release_share(self._second)
-        mine = next_ready(self._reader.execute, self._sql, self._second, now) if share is None or share.high > share.low else None
-        theirs = await super().next_due(now)
+        sends = share is None or share.high > share.low
+        mine = next_ready(self._reader.execute, self._sql, self._second, now, Ration(room)) if sends else None
+        theirs = await super().next_due(now, room)
         return min((moment for moment in (mine, theirs) if moment is not None), default=None)
 
     async def close(self) -> None:

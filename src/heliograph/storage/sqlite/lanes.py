@@ -7,6 +7,7 @@ from heliograph.domain import decide
 from heliograph.domain.delivery import Delivery, State
 from heliograph.domain.health import Condition
 from heliograph.ports.store import SWEEPER, Changes, Claimed, Release
+from heliograph.storage.ration import Ration
 from heliograph.storage.reads import make_delivery
 from heliograph.storage.sqlite.transaction import Transaction
 
@@ -52,10 +53,12 @@ def usable(run: Run, sql: dict[str, str], release: str, channel: tuple[str, str]
     return None if found is None else Usable._make(found)
 
 
-def next_ready(run: Run, sql: dict[str, str], release: str, now: int) -> int | None:
+def next_ready(run: Run, sql: dict[str, str], release: str, now: int, ration: Ration) -> int | None:
     """When the first lane of a channel that may be used becomes ready. A trial is left out: it goes on when its one call ends."""
     earliest: int | None = None
     for channel in runnable_channels(run, sql, ("", "")):
+        if not ration.of(channel):
+            continue
         condition = usable(run, sql, release, channel, now)
         if condition is None or condition.in_trial:
             continue
@@ -73,25 +76,34 @@ class Claiming:
         self._sql = transaction.sql
         self._served = ("", "")
 
-    def claim(self, worker: str, now: int, lease_until: int, limit: int) -> list[Claimed]:
+    def claim(self, worker: str, now: int, lease_until: int, limit: int, ration: Ration) -> list[Claimed]:
         """See Store.claim. Each call begins after the channel at which the last one ended."""
         if not self._tx.may_send:
             return []
-        channels = self._usable_channels(now, limit)
+        channels = self._usable_channels(now, limit, ration)
         claimed: list[Claimed] = []
         trials: set[tuple[str, ...]] = set()
-        for index, ((account, channel), how) in enumerate(channels):
-            share = -(-(limit - len(claimed)) // (len(channels) - index))
-            if share <= 0:
-                break
-            self._served = (account, channel)
-            if how.in_trial:
-                share = self._trial_share(account, channel, how, trials)
-            if share:
-                for (lane,) in self._run(self._sql["runnable_lanes"], (account, channel, now, share)).fetchall():
-                    one = self._start(account, lane, how, worker, now, lease_until)
-                    if one is not None:
-                        claimed.append(one)
+        turn = True
+        while channels and len(claimed) < limit:
+            more: list[tuple[tuple[str, str], Usable]] = []
+            for index, (channel, how) in enumerate(channels):
+                share = min(-(-(limit - len(claimed)) // (len(channels) - index)), ration.of(channel))
+                # The next claim begins with the first one that got nothing because others had taken it.
+                turn = turn and share > 0
+                if share <= 0:
+                    continue
+                if turn:
+                    self._served = channel
+                if how.in_trial:
+                    share = self._trial_share(*channel, how, trials)
+                lanes = self._run(self._sql["runnable_lanes"], (*channel, now, share)).fetchall() if share else ()
+                begun = [one for (lane,) in lanes if (one := self._start(channel[0], lane, how, worker, now, lease_until)) is not None]
+                ration.take(channel, len(begun))
+                claimed += begun
+                if share and len(lanes) == share and not how.in_trial:
+                    more.append((channel, how))
+            # What some channels leave over goes to those that have more.
+            channels, turn = more, False
         return claimed
 
     def go_on(self, changes: Changes, release: Release, lowest: int, lease_until: int) -> Claimed | None:
@@ -123,11 +135,11 @@ class Claiming:
             known[channel] = usable(self._run, self._sql, self._tx.release, channel, now)
         return known[channel]
 
-    def _usable_channels(self, now: int, limit: int) -> list[tuple[tuple[str, str], Usable]]:
-        """Up to `limit` channels, as ((account, channel), how they may be used)."""
+    def _usable_channels(self, now: int, limit: int, ration: Ration) -> list[tuple[tuple[str, str], Usable]]:
+        """Up to `limit` channels that have room, as ((account, channel), how they may be used)."""
         found: list[tuple[tuple[str, str], Usable]] = []
         for channel in runnable_channels(self._run, self._sql, self._served):
-            how = self._usable(channel, now)
+            how = self._usable(channel, now) if ration.of(channel) else None
             if how is not None:
                 found.append((channel, how))
                 if len(found) == limit:

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import apsw
 
 from heliograph.domain.delivery import Delivery
-from heliograph.ports.store import Changes, Claimed, Unavailable
+from heliograph.ports.store import Changes, Claimed, Room, Unavailable
 from heliograph.storage.migrations import Applied, MigrationError, expect_migrated
 from heliograph.storage.named import load
 from heliograph.storage.reads import Reads
@@ -38,7 +38,7 @@ class SqliteReader(Reads):
         """Always raises Unavailable."""
         self._refuse()
 
-    async def claim(self, *, worker: str, now: int, lease_until: int, limit: int) -> list[Claimed]:
+    async def claim(self, *, worker: str, now: int, lease_until: int, limit: int, room: Room | None = None) -> list[Claimed]:
         """Always raises Unavailable."""
         self._refuse()
 
@@ -61,7 +61,7 @@ class SqliteReader(Reads):
     def _refuse(self) -> NoReturn:
         raise Unavailable("opened for reading only")
 
-    async def next_due(self, now: int) -> int | None:
+    async def next_due(self, now: int, room: Room | None = None) -> int | None:
         """See ports.store."""
         [(due,)] = await self._rows("next_due", now)
         return due if due is None else int(due)

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import apsw
 
 from heliograph.domain.delivery import Delivery
-from heliograph.ports.store import Changes, Claimed, Release, Unavailable
+from heliograph.ports.store import Changes, Claimed, Release, Room, Unavailable
 from heliograph.storage.migrations import Applied, available, pending
 from heliograph.storage.named import load
+from heliograph.storage.ration import Ration
 from heliograph.storage.reads import Reads
 from heliograph.storage.sqlite.lanes import Claiming, next_ready
 from heliograph.storage.sqlite.role import Role
@@ -101,9 +102,9 @@ class SqliteStore(Reads):
         if self.on_committed is not None:
             self.on_committed(changes)
 
-    async def claim(self, *, worker: str, now: int, lease_until: int, limit: int) -> list[Claimed]:
+    async def claim(self, *, worker: str, now: int, lease_until: int, limit: int, room: Room | None = None) -> list[Claimed]:
         """See ports.store."""
-        claimed: list[Claimed] = await self._writer.do(lambda _: self._claiming.claim(worker, now, lease_until, limit))
+        claimed: list[Claimed] = await self._writer.do(lambda _: self._claiming.claim(worker, now, lease_until, limit, Ration(room)))
         return claimed
 
     async def expire(self, *, now: int) -> list[tuple[str, str, int, Delivery | None]]:
@@ -124,11 +125,12 @@ class SqliteStore(Reads):
     async def end_turn(self, channel: str) -> None:
         """See ports.store."""
 
-    async def next_due(self, now: int) -> int | None:
+    async def next_due(self, now: int, room: Room | None = None) -> int | None:
         """See ports.store."""
+        ready = self._transaction.may_send
         moments: list[int | None] = [
             # Who may not send would otherwise ask for what is ready again and again.
-            next_ready(self._reader.execute, self._sql, self._transaction.release, now) if self._transaction.may_send else None,
+            next_ready(self._reader.execute, self._sql, self._transaction.release, now, Ration(room)) if ready else None,
             *map(_moment, self._reader.execute(self._sql["next_due"], (now,)).fetchall()[0]),
         ]
         return min((moment for moment in moments if moment is not None), default=None)
