@@ -14,11 +14,14 @@ from heliograph.domain.retry import SECOND
 from heliograph.ports import rows
 from heliograph.ports.provider import Address, Advance, Part
 from heliograph.ports.store import Changes, Claimed, Conflict, Fenced, Fold, Loose, Release, Unavailable
+from heliograph.services.bulkheads import Call
 from heliograph.services.channels import Connected
 from heliograph.services.context import ROUNDS, Context
 from heliograph.services.holds import Holds, held, hold, prove
+from heliograph.services.pacing import UNTOLD
 from heliograph.services.parts import load_part
 from heliograph.services.staleness import question_of
+from heliograph.services.traffic import Traffic
 
 #: Reasons that make a probe worth while at once.
 SUSPICIOUS = frozenset({Reason.PROVIDER_DOWN, Reason.NETWORK, Reason.NO_ANSWER, Reason.BAD_CREDENTIALS, Reason.WRONG_IDENTITY})
@@ -36,8 +39,11 @@ SHARE = 0.8
 class Delivering:
     """Delivers claimed messages for one worker; `worker` is the name under which it claims."""
 
-    def __init__(self, context: Context, holds: Holds, *, worker: str, lease: int, goes_on: Callable[[], bool]) -> None:
+    def __init__(
+        self, context: Context, holds: Holds, *, worker: str, lease: int, goes_on: Callable[[], bool], traffic: Traffic | None = None
+    ) -> None:
         self._context = context
+        self._traffic = traffic or Traffic(1)
         self._holds = holds
         self._worker = worker
         self._lease = lease
@@ -45,17 +51,28 @@ class Delivering:
         #: When a channel, with a version of its credential, was last looked up and found not to be on hold.
         self._seen_well: dict[tuple[str, str], int] = {}
 
-    async def deliver(self, claimed: Claimed, *, mark: int) -> None:
+    async def deliver(self, claimed: Claimed, *, mark: int, call: Call | None = None) -> None:
         """See the module. `mark` is that of the holds before the claim. While nobody else waits, the lane goes on.
+
+        Whoever has counted the `call` already ends it too.
 
         Never raises for what a provider, a channel's settings or the store do.
         """
+        if call is None:
+            [call] = self._traffic.begin([claimed], self._context.clock.now())
+            try:
+                await self.deliver(claimed, mark=mark, call=call)
+            finally:
+                self._traffic.end(call)
+            return
         following: Claimed | None = claimed
         while following is not None:
             before, mark = mark, self._holds.mark()
-            following = await self._deliver(following, before)
+            following = await self._deliver(following, before, call)
+            if following is not None:
+                self._traffic.again(call, self._context.clock.now())
 
-    async def _deliver(self, claimed: Claimed, mark: int) -> Claimed | None:
+    async def _deliver(self, claimed: Claimed, mark: int, call: Call) -> Claimed | None:
         context = self._context
         await context.failpoint("deliver:after_claim")
         delivery = claimed.delivery
@@ -63,7 +80,10 @@ class Delivering:
         if connected is None:
             # A claim joins channel and credential, so both were there a moment ago: the lease runs out and the sweeper takes over.
             return None
+        self._traffic.know(connected, call, context.clock.now())
         result = await self._call(claimed, connected, mark)
+        if isinstance(result, Accepted) or result.code not in NOT_CALLED:
+            self._traffic.answered(call, connected, claimed.lane, result, context.clock.now())
         await context.failpoint("deliver:before_record")
         following = await self._record(claimed, connected, result)
         await context.failpoint("deliver:after_record")
@@ -217,10 +237,11 @@ class Delivering:
         policy = await self._context.policies.of(delivery, connected)
         changes.folds.append(Fold(delivery, decide.conclude(delivery, result, policy, now=now, jitter=context.rng.jitter())))
         pause = int(connected.spec.pause * SECOND) if connected.spec.advance is Advance.AFTER_PAUSE else 0
-        changes.releases.append(Release(claimed.lane, self._worker, claimed.fence, now + pause if pause else 0))
+        not_before = max(now + pause if pause else 0, self._traffic.not_before(claimed, connected))
+        changes.releases.append(Release(claimed.lane, self._worker, claimed.fence, not_before))
         await self._consequences(claimed, connected, result, changes, now=now)
         following = None
-        if isinstance(result, Accepted) and self._goes_on():
+        if isinstance(result, Accepted) and self._goes_on() and self._traffic.may_go_on(delivery.account, delivery.channel):
             following = await context.store.commit_and_claim(changes, worker=self._worker, lease_until=now + self._lease)
         else:
             await context.store.commit(changes)
@@ -232,13 +253,16 @@ class Delivering:
     async def _consequences(self, claimed: Claimed, connected: Connected, result: SendResult, changes: Changes, *, now: int) -> None:
         """What an answer means beyond its own message: for the credential, the channel and the conversation."""
         store = self._context.store
+        if isinstance(result, Accepted) and result.rest > 0:
+            changes.puts.append(rows.Throttle(changes.account, connected.channel.id, now + int(result.rest * SECOND)))
         if isinstance(result, Deferred) and result.readdress:
             there = await store.conversation_at(changes.account, connected.channel.id, result.readdress)
             merged = there is not None and there.id != claimed.lane
             changes.puts.append(rows.Readdress(changes.account, claimed.lane, result.readdress, 2 if merged else 0))
         elif isinstance(result, Deferred) and result.reason is Reason.RATE_LIMITED:
-            until = now + int((result.after if result.after is not None else 1.0) * SECOND)
-            changes.puts.append(rows.Throttle(changes.account, connected.channel.id, until))
+            if not self._traffic.speaks_of_lane(claimed.lane):
+                until = now + int((result.after if result.after is not None else UNTOLD) * SECOND)
+                changes.puts.append(rows.Throttle(changes.account, connected.channel.id, until))
         elif not isinstance(result, Accepted) and self._is_the_channels(claimed, result):
             await hold(store, changes, connected, result.reason, result.code, "send", now=now)
         elif claimed.trial and _got_through(result):

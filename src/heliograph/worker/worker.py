@@ -12,6 +12,7 @@ from heliograph.services import catch_up, probe, receipts, settle
 from heliograph.services.context import Context
 from heliograph.services.holds import Holds
 from heliograph.worker.delivering import DeliveryLoop
+from heliograph.worker.errands import Errands
 from heliograph.worker.polling import Poller
 
 #: Seconds between rounds.
@@ -20,6 +21,8 @@ SWEEP_ROUND = 2.0
 PROBE_ROUND = 0.5
 ROUTINE_PROBE = 60.0
 LISTEN_ROUND = 10.0
+#: Look-ups that one round begins at most.
+SETTLED_AT_ONCE = 100
 
 
 class Worker:
@@ -35,6 +38,7 @@ class Worker:
         self.delivery = DeliveryLoop(context, holds, worker=name, concurrency=concurrency, lease=lease)
         self._tasks: list[asyncio.Task[None]] = []
         self._polls: dict[str, asyncio.Task[None]] = {}
+        self._settling, self._probing = Errands(self._run_errand), Errands(self._run_errand)
         self._orphans = receipts.BEGINNING
         #: Channels that were caught up by this process, and so are marked as listening since.
         self._listening: set[str] = set()
@@ -54,7 +58,7 @@ class Worker:
     async def stop(self) -> None:
         """Finish the calls under way and end."""
         self.delivery.stop()
-        for task in [*self._tasks[1:], *self._polls.values()]:
+        for task in [*self._tasks[1:], *self._polls.values(), *self._settling.tasks, *self._probing.tasks]:
             task.cancel()
         await asyncio.gather(*self._polls.values(), return_exceptions=True)
         # Calls under way may take long; what comes in need not wait for them.
@@ -66,6 +70,10 @@ class Worker:
             await self._guarded(once)
             await self._context.clock.sleep(pause)
 
+    async def _run_errand(self, once: Callable[[], Awaitable[object]]) -> None:
+        await self._guarded(once)
+        self.delivery.wake()
+
     async def _guarded(self, once: Callable[[], Awaitable[object]]) -> None:
         """A round that fails is noted and made again; it must not end the loop."""
         try:
@@ -76,10 +84,10 @@ class Worker:
             self._context.observe("round_bug", {"error": type(bug).__name__})
 
     async def _settle(self) -> None:
-        found = await self._context.store.due_settlements(self._context.clock.now(), 100)
-        if found:
-            await asyncio.gather(*(settle.settle(self._context, delivery) for delivery in found))
-            self.delivery.wake()
+        """Each look-up by itself: a provider that does not answer one must not keep the others' from being made."""
+        found = await self._context.store.due_settlements(self._context.clock.now(), SETTLED_AT_ONCE + self._settling.number)
+        for delivery in found:
+            self._settling.start(delivery.id, partial(settle.settle, self._context, delivery))
 
     async def _sweep(self) -> None:
         if await settle.expire(self._context):
@@ -94,10 +102,11 @@ class Worker:
             await self._guarded(self._probe_due)
 
     async def _probe_due(self) -> None:
-        due = await probe.due(self._context)
-        if due:
-            await asyncio.gather(*(probe.probe(self._context, account, channel) for account, channel in due))
-            self.delivery.wake()
+        suspected = set(self._context.suspects)
+        for place in await probe.due(self._context):
+            if not self._probing.start(place, partial(probe.probe, self._context, *place)) and place in suspected:
+                # Something has happened since that probe began: one more is made when it has ended.
+                self._context.suspects.add(place)
 
     async def _probe_all(self) -> None:
         for channel in await self._context.store.all_channels():

@@ -1,0 +1,50 @@
+"""How many calls may be under way at once where answers stay out: opened by answers, closed by silence. Pure; times in microseconds."""
+
+from dataclasses import dataclass
+
+#: Calls under way at the beginning, before anything was answered.
+START = 16
+#: What silence leaves.
+FLOOR = 2
+
+
+@dataclass(slots=True)
+class Window:
+    """Of one channel, or of one place at which a provider is reached. `most`: as far as answers open it."""
+
+    most: int
+    size: float = START
+    under_way: int = 0
+    #: When the last answer came.
+    answered_at: int = 0
+
+    def __post_init__(self) -> None:
+        self.size = min(self.size, self.most)
+
+    @property
+    def left(self) -> int:
+        """How many more calls may start. After a pause it is as at the beginning: who answered a while ago may be gone."""
+        size = self.size if self.under_way else min(self.size, START)
+        return max(int(size) - self.under_way, 0)
+
+    def began(self) -> None:
+        """One more call is under way."""
+        if not self.under_way:
+            self.size = min(self.size, START)
+        self.under_way += 1
+
+    @property
+    def troubled(self) -> bool:
+        """Whether it is narrower than at the beginning."""
+        return self.size < min(START, self.most)
+
+    def answered(self, now: int) -> None:
+        """A call brought an answer, whatever it says. It opens the window by one where that is nearly used up, as TCP's slow start does."""
+        self.answered_at = now
+        if self.troubled or self.under_way * 2 >= self.size:
+            self.size = min(self.size + 1, self.most)
+
+    def silent(self, started_at: int) -> None:
+        """A call ended without an answer. Where others were answered since it began, it speaks of itself alone."""
+        if self.answered_at < started_at:
+            self.size = max(self.size / 2, min(FLOOR, self.most))

@@ -1,0 +1,155 @@
+"""Room for calls: how many may start, so that what does not answer, or comes in bursts, leaves room for everything else."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import Enum
+from math import ceil
+
+from heliograph.domain.pacing import Meter, Pace
+from heliograph.domain.retry import SECOND
+from heliograph.domain.window import Window
+
+#: Microseconds after which a call is old: it no longer takes a place of those that answer at once.
+PATIENCE = 1 * SECOND
+#: Share of the pool that is kept free of any single channel, place or account, and how many pools old calls may fill.
+SPARE, OLD = 1 / 8, 4
+
+
+class Kind(Enum):
+    """What a part of the traffic is."""
+
+    CHANNEL = "channel"
+    ACCOUNT = "account"
+    #: A provider at one host.
+    PLACE = "place"
+    #: What a provider calls an app: several channels that share a limit.
+    APP = "app"
+
+
+@dataclass(slots=True, eq=False)
+class Part:
+    """Some of the traffic, which is bounded together. `young`: its calls under way that are not old yet."""
+
+    kind: Kind
+    window: Window
+    place: "Part | None" = None
+    young: int = 0
+    pace: Pace | None = None
+    meter: Meter = field(default_factory=Meter)
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """A call under way, or the next one of the same lane."""
+
+    parts: tuple[Part, ...]
+    started_at: int
+    young: bool = True
+
+
+class Bulkheads:
+    """`concurrency` calls of one channel, place or account may be under way, and some more of others, as long as they are young.
+
+    Three bounds, each for a fault of its own. The *spare* of the pool bounds what is young: each part gets a multiple of what is still
+    free, so something always is (the dynamic threshold of shared-memory switches). The *window* (domain.window) bounds what does not
+    answer. And old calls leave the pool, into one of their own in which each place may have half of what is left.
+    """
+
+    def __init__(self, concurrency: int) -> None:
+        spare = max(1, int(concurrency * SPARE))
+        self._pool = concurrency + spare
+        self._greed = concurrency / spare
+        self._most = OLD * self._pool
+        self._young = 0
+        self._under_way = 0
+        self._ages: deque[tuple[int, Call]] = deque()
+        self._scarce = False
+
+    @property
+    def under_way(self) -> int:
+        """Calls."""
+        return self._under_way
+
+    def part(self, kind: Kind, place: Part | None = None) -> Part:
+        """A new part of the traffic."""
+        return Part(kind, Window(self._most), place)
+
+    def free(self, now: int) -> int:
+        """How many calls may start at most. To be asked before `left`."""
+        while self._ages and (self._ages[0][0] <= now - PATIENCE or self._ages[0][0] != self._ages[0][1].started_at):
+            at, call = self._ages.popleft()
+            if call.young and at == call.started_at:
+                self._age(call)
+        free = max(min(self._pool - self._young, self._most - self._under_way), 0)
+        self._scarce = not free
+        return free
+
+    def left(self, part: Part) -> int:
+        """How many calls of a part may start, as far as what is under way goes."""
+        room = _fair(part.young, self._pool - self._young, self._greed)
+        window = part.window
+        match part.kind:
+            case Kind.PLACE:
+                room = min(room, window.left, _fair(window.under_way, self._most - self._under_way, 1.0))
+            case Kind.CHANNEL if part.place is not None:
+                room = min(room, window.left, _fair(window.under_way, part.place.window.left, self._greed))
+            case _:
+                pass
+        self._scarce |= not room
+        return room
+
+    def begin(self, parts: tuple[Part, ...], now: int) -> Call:
+        """A call starts."""
+        call = Call(parts, now)
+        self._under_way += 1
+        for part in parts:
+            part.window.began()
+        self._be_young(call)
+        return call
+
+    def join(self, call: Call, parts: tuple[Part, ...]) -> None:
+        """What a call is part of becomes known after it has started."""
+        call.parts = parts
+        for part in parts:
+            part.window.began()
+            part.young += call.young
+
+    def again(self, call: Call, now: int) -> None:
+        """The lane goes on with its next call."""
+        if not call.young:
+            call.young = True
+            call.started_at = now
+            self._be_young(call)
+        else:
+            call.started_at = now
+            self._ages.append((now, call))
+
+    def end(self, call: Call) -> None:
+        """It is over, and its answer is written down."""
+        if call.young:
+            self._age(call)
+        call.started_at = -1
+        self._under_way -= 1
+        for part in call.parts:
+            part.window.under_way -= 1
+
+    def next_at(self) -> int | None:
+        """When there will be more room although nothing ends, if any was missing; None where time alone brings none."""
+        return self._ages[0][0] + PATIENCE if self._scarce and self._ages else None
+
+    def _be_young(self, call: Call) -> None:
+        self._young += 1
+        for part in call.parts:
+            part.young += 1
+        self._ages.append((call.started_at, call))
+
+    def _age(self, call: Call) -> None:
+        call.young = False
+        self._young -= 1
+        for part in call.parts:
+            part.young -= 1
+
+
+def _fair(mine: int, free: int, greed: float) -> int:
+    """How much more one may take that never has more than `greed` times what it leaves free."""
+    return max(ceil((greed * free - mine) / (1 + greed)), 0)

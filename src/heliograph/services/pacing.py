@@ -1,0 +1,127 @@
+"""Keeps each channel, app and conversation at the pace that its provider takes, and learns that pace from refusals."""
+
+from collections.abc import Iterable
+
+from heliograph.domain import pacing
+from heliograph.domain.pacing import Pace
+from heliograph.domain.retry import SECOND
+from heliograph.ports.provider import Rates
+from heliograph.services.bulkheads import Kind, Part
+from heliograph.services.channels import Connected
+
+#: Seconds to wait where a provider says "too fast" and not for how long.
+UNTOLD = 1.0
+#: Below this share of its pace a channel does not come too fast: the conversation does.
+QUIET = 0.5
+#: Conversations whose own pace is remembered, and how slow one may get, in seconds between two messages.
+LANES, SLOWEST = 10_000, 60.0
+#: Within this many microseconds, refusals in two conversations are the channel's affair.
+TOGETHER = 10 * SECOND
+
+
+class Paces:
+    """The paces of channels and apps. What has none is not counted."""
+
+    def __init__(self) -> None:
+        self._asked: list[Pace] = []
+
+    def know(self, part: Part, published: float | None, now: int) -> None:
+        """A channel or app, and the limit that its provider documents."""
+        if published is not None and part.pace is None:
+            part.pace = pacing.published(published, now)
+
+    def look(self) -> None:
+        """A claim begins."""
+        self._asked.clear()
+
+    def available(self, pace: Pace, now: int) -> int:
+        """How many may start, where there are some that want to."""
+        self._asked.append(pace)
+        return pace.available(now)
+
+    def next_at(self, now: int) -> int | None:
+        """When some more may start of those for which the last claim has asked and which are used up."""
+        return min((pace.next_at(now) for pace in self._asked if not pace.available(now)), default=None)
+
+    def begin(self, parts: Iterable[Part], now: int) -> None:
+        """One starts."""
+        for part in parts:
+            if part.pace is not None:
+                part.pace.take(1, now)
+
+    def accepted(self, parts: Iterable[Part], now: int) -> None:
+        """One got through."""
+        for part in parts:
+            if part.kind is Kind.CHANNEL:
+                part.meter.tick(now)
+            if part.pace is not None:
+                part.pace.accepted(now)
+
+    def busy(self, parts: Iterable[Part], now: int) -> bool:
+        """Whether a channel sends so much that its own pace may be too fast."""
+        return any(
+            part.pace is None or part.meter.rate(now) >= QUIET * part.pace.rate * part.pace.share
+            for part in parts
+            if part.kind is Kind.CHANNEL
+        )
+
+    def refused(self, parts: Iterable[Part], rates: Rates, *, started_at: int, after: float | None, now: int) -> None:
+        """One was refused for coming too fast. What the provider documents says whose limit it was: else it is the channel's."""
+        until = now + int((UNTOLD if after is None else after) * SECOND)
+        blamed = Kind.APP if rates.channel is None and rates.app is not None else Kind.CHANNEL
+        for part in parts:
+            if part.kind is not blamed:
+                continue
+            if part.pace is None:
+                part.pace = pacing.measured(part.meter.rate(now), now)
+            part.pace.refused(now, started_at=started_at, until=until)
+
+
+class Lanes:
+    """The pace of conversations, where the provider documents one; a conversation that it refuses goes slower for a while."""
+
+    def __init__(self) -> None:
+        #: Lane -> how many times slower than documented.
+        self._slow: dict[str, float] = {}
+        self._alone: set[str] = set()
+        #: Channel -> the lane that was refused last, and when.
+        self._refused: dict[str, tuple[str, int]] = {}
+
+    def interval(self, rates: Rates, lane: str) -> int:
+        """Microseconds from the start of one message of a conversation to that of the next."""
+        if not rates.conversation:
+            return 0
+        seconds = min(self._slow.get(lane, 1.0) / (rates.conversation * pacing.MARGIN), max(SLOWEST, 1 / rates.conversation))
+        return int(seconds * SECOND)
+
+    def refused(self, connected: Connected, lane: str, now: int, *, busy: bool) -> bool:
+        """Whether a refusal for coming too fast speaks of the conversation alone; it then goes at half its pace."""
+        self._alone.discard(lane)
+        if not connected.spec.rates.conversation or busy:
+            return False
+        other, at = self._refused.get(connected.channel.id, (lane, 0))
+        self._refused[connected.channel.id] = (lane, now)
+        if other != lane and now - at <= TOGETHER:
+            return False
+        slow = self._slow.pop(lane, 1.0)
+        if len(self._slow) >= LANES:
+            oldest = next(iter(self._slow))
+            del self._slow[oldest]
+            self._alone.discard(oldest)
+        self._slow[lane] = min(slow * 2, SLOWEST)
+        self._alone.add(lane)
+        return True
+
+    def alone(self, lane: str) -> bool:
+        """Whether the lane's last refusal spoke of it alone."""
+        return lane in self._alone
+
+    def accepted(self, lane: str) -> None:
+        """One got through: the conversation's pace climbs back."""
+        slow = self._slow.get(lane)
+        if slow is not None:
+            if slow <= 1.1:
+                del self._slow[lane]
+                self._alone.discard(lane)
+            else:
+                self._slow[lane] = slow / 1.1

@@ -1,0 +1,148 @@
+"""The traffic of one worker: which channels share what, what may start now, and what answers teach about it."""
+
+from collections.abc import Iterable
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+
+from heliograph.domain.outcomes import Accepted, Deferred, Refused, SendResult
+from heliograph.domain.reasons import Reason
+from heliograph.ports.store import Claimed, Room
+from heliograph.services.bulkheads import PATIENCE, Bulkheads, Call, Kind, Part
+from heliograph.services.channels import Connected
+from heliograph.services.pacing import Lanes, Paces
+
+#: Reasons of a call that brought no answer, where it took its time.
+SILENT = frozenset({Reason.NO_ANSWER, Reason.NETWORK, Reason.PROVIDER_DOWN})
+#: Share of what is free that channels get which this process has never used.
+STRANGERS = 4
+Key = tuple[str, str]
+Name = TypeVar("Name")
+
+
+class Traffic:
+    """Bulkheads and paces of one worker with `concurrency` calls at once. A channel is known as (account, channel)."""
+
+    def __init__(self, concurrency: int) -> None:
+        self._bulkheads = Bulkheads(concurrency)
+        self._paces = Paces()
+        self._lanes = Lanes()
+        self._parts: dict[Key, tuple[Part, ...]] = {}
+        self._known: dict[Key, Connected] = {}
+        self._accounts: dict[str, Part] = {}
+        self._places: dict[tuple[str, str], Part] = {}
+        self._apps: dict[tuple[str, str], Part] = {}
+        self._now = 0
+
+    def know(self, connected: Connected, call: Call, now: int) -> None:
+        """A channel as it is configured now, and a call on it that has started."""
+        channel = connected.channel
+        key = (channel.account, channel.id)
+        if self._known.get(key) is not connected:
+            self._known[key] = connected
+            self._describe(key, connected, now)
+        if not call.parts:
+            self._bulkheads.join(call, self._parts[key])
+
+    def _describe(self, key: Key, connected: Connected, now: int) -> None:
+        channel = connected.channel
+        known = self._parts.get(key)
+        spec, config = connected.spec, msgspec.json.decode(channel.config)
+        place = self._shared(self._places, Kind.PLACE, (spec.name, _host(config)))
+        mine = known[0] if known is not None and known[0].place is place else self._bulkheads.part(Kind.CHANNEL, place)
+        account = self._shared(self._accounts, Kind.ACCOUNT, channel.account)
+        parts = [mine, account, place]
+        self._paces.know(mine, spec.rates.channel, now)
+        if spec.rates.app is not None:
+            named = str(config.get(spec.rates.app_field) or connected.credential.shared or connected.credential.id)
+            app = self._shared(self._apps, Kind.APP, (spec.name, named))
+            self._paces.know(app, spec.rates.app, now)
+            parts.append(app)
+        self._parts[key] = tuple(parts)
+
+    def _shared(self, known: dict[Name, Part], kind: Kind, name: Name) -> Part:
+        part = known.get(name)
+        if part is None:
+            part = known[name] = self._bulkheads.part(kind)
+        return part
+
+    # --- what may start -------------------------------------------------------------------------
+
+    def room(self, now: int) -> tuple[int, Room]:
+        """How many lanes to claim, and of which."""
+        self._now = now
+        self._paces.look()
+        free = self._bulkheads.free(now)
+        return free, Room(self._parts, self._left, -(-free // STRANGERS))
+
+    def _left(self, part: Part) -> int:
+        room = self._bulkheads.left(part)
+        return room if part.pace is None or not room else min(room, self._paces.available(part.pace, self._now))
+
+    def may_go_on(self, account: str, channel: str) -> bool:
+        """Whether no other lane of the channel can be waiting for the room that its call takes."""
+        return all(part.pace is None and self._bulkheads.left(part) > 0 for part in self._parts.get((account, channel), ()))
+
+    def not_before(self, claimed: Claimed, connected: Connected) -> int:
+        """When the next message of the conversation may start; 0 where its provider documents no pace of conversations."""
+        interval = self._lanes.interval(connected.spec.rates, claimed.lane)
+        return claimed.delivery.started_at + interval if interval else 0
+
+    def next_at(self, now: int) -> int | None:
+        """When there will be more room although nothing ends, where a claim has missed some."""
+        moments = [moment for moment in (self._bulkheads.next_at(), self._paces.next_at(now)) if moment is not None]
+        return min(moments, default=None)
+
+    @property
+    def under_way(self) -> int:
+        """Calls."""
+        return self._bulkheads.under_way
+
+    def speaks_of_lane(self, lane: str) -> bool:
+        """Whether the lane's last refusal for coming too fast was its own affair, so that the channel need not wait."""
+        return self._lanes.alone(lane)
+
+    # --- calls ----------------------------------------------------------------------------------
+
+    def begin(self, claimed: Iterable[Claimed], now: int) -> list[Call]:
+        """Calls start, in the same moment in which they were claimed."""
+        calls = []
+        for one in claimed:
+            parts = self._parts.get((one.delivery.account, one.delivery.channel), ())
+            calls.append(self._bulkheads.begin(parts, now))
+            self._paces.begin(parts, now)
+        return calls
+
+    def again(self, call: Call, now: int) -> None:
+        """A call's lane goes on with its next message."""
+        self._bulkheads.again(call, now)
+
+    def end(self, call: Call) -> None:
+        """A call is over, and its answer is written down."""
+        self._bulkheads.end(call)
+
+    def answered(self, call: Call, connected: Connected, lane: str, result: SendResult, now: int) -> None:
+        """What came of a call."""
+        started_at = call.started_at
+        if isinstance(result, (Accepted, Refused)):
+            for part in call.parts:
+                part.window.answered(now)
+            if isinstance(result, Accepted):
+                self._paces.accepted(call.parts, now)
+                self._lanes.accepted(lane)
+        elif result.reason is Reason.RATE_LIMITED:
+            after = result.after if isinstance(result, Deferred) else None
+            if not self._lanes.refused(connected, lane, now, busy=self._paces.busy(call.parts, now)):
+                self._paces.refused(call.parts, connected.spec.rates, started_at=started_at, after=after, now=now)
+        elif result.reason in SILENT and now - started_at >= PATIENCE:
+            for part in call.parts:
+                part.window.silent(started_at)
+
+
+def _host(config: dict[str, object]) -> str:
+    """Where the provider is reached, as far as a channel says so itself: "" is where all of its kind are."""
+    for name, value in config.items():
+        if name != "webhook_url" and isinstance(value, str) and value.startswith(("http://", "https://")):
+            return urlsplit(value).netloc
+    return ""

@@ -1,0 +1,48 @@
+"""Answers open the window, silence closes it, and one silent call among answers says nothing."""
+
+from heliograph.domain.window import FLOOR, START, Window
+
+
+def test_answers_open_it_as_far_as_it_is_used() -> None:
+    window = Window(100)
+    for now in range(1, 400):
+        while window.left:
+            window.began()
+        window.answered(now)
+        window.under_way -= 1
+    assert window.size == 100
+    idle = Window(100)
+    for now in range(1, 400):
+        idle.began()
+        idle.answered(now)
+        idle.under_way -= 1
+    assert idle.size == START
+
+
+def test_silence_leaves_a_few_and_answers_bring_it_back() -> None:
+    window = Window(100)
+    for started in range(20):
+        window.silent(started + 1)
+    assert (window.size, window.left, window.troubled) == (FLOOR, FLOOR, True)
+    for now in range(100, 100 + START):
+        window.began()
+        window.answered(now)
+        window.under_way -= 1
+    assert window.size == START
+
+
+def test_a_silent_call_among_answers_speaks_of_itself_alone() -> None:
+    window = Window(100)
+    window.answered(50)
+    window.silent(49)
+    assert window.size == START
+    window.silent(51)
+    assert window.size == START / 2
+
+
+def test_after_a_pause_it_is_as_at_the_beginning() -> None:
+    window = Window(100, size=90, under_way=1)
+    window.under_way = 0
+    assert window.left == START
+    window.began()
+    assert window.size == START
