@@ -83,7 +83,7 @@ def error(code: int, reason: Reason, outcome: type[SendResult] = Refused, number
 
 #: Each code of the table once more, by hand.
 REFUSED: dict[Reason, tuple[int, ...]] = {
-    Reason.BAD_RECIPIENT: (21211, 21408, 21604, 21608, 21612, 21614, 30003, 30005, 30006, 63003, 63015, 63024, 63032),
+    Reason.BAD_RECIPIENT: (21211, 21408, 21604, 21608, 21612, 21614, 21910, 30003, 30005, 30006, 63003, 63015, 63024, 63032),
     Reason.BLOCKED: (21610, 30004, 63033),
     Reason.NOT_PERMITTED: (
         *(20005, 20404, 21212, 21603, 21606, 21660, 21701, 21703, 30002, 30032, 30034, 63001, 63007, 63008, 63020, 63022),

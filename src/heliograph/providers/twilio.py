@@ -77,6 +77,7 @@ CODES: dict[int, Reason] = {
     21660: Reason.NOT_PERMITTED,  # [M] the sender is another account's
     21701: Reason.NOT_PERMITTED,  # [M]
     21703: Reason.NOT_PERMITTED,
+    21910: Reason.BAD_RECIPIENT,  # [M] an SMS from a WhatsApp sender, or the other way round
     30001: Reason.RATE_LIMITED,
     30002: Reason.NOT_PERMITTED,
     30003: Reason.BAD_RECIPIENT,

@@ -1,7 +1,8 @@
 """The simulated messaging services that share one frame, by name."""
 
 from heliograph.sandbox.direct.service import DirectService
+from heliograph.sandbox.direct.twilio import Twilio
 
 __all__ = ["DIRECT", "DirectService"]
 
-DIRECT: tuple[type[DirectService], ...] = ()
+DIRECT: tuple[type[DirectService], ...] = (Twilio,)
