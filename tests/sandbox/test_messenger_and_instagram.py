@@ -1,0 +1,252 @@
+"""Our providers and the simulated Messenger and Instagram understand each other, in health and under faults."""
+
+import json
+from typing import Any
+
+import pytest
+
+from heliograph.domain.content import Location, Media, MediaKind, Rich, Text
+from heliograph.domain.reasons import Reason
+from heliograph.ports.provider import (
+    Accepted,
+    Author,
+    Deferred,
+    Ignored,
+    InboundMessage,
+    Invalid,
+    Receipt,
+    ReceiptLevel,
+    Refused,
+    SendResult,
+    Unknown,
+    Valid,
+)
+from heliograph.sandbox.wire import Upload
+from tests.providers.meta_messaging import judge
+from tests.sandbox.meta_desk import Desk
+
+BOTH = pytest.mark.parametrize("name", ["messenger", "instagram"])
+IMAGE = Media(MediaKind.IMAGE, "a.png", "image/png", 10, file="f")
+PHOTO = Upload("file", "parcel.png", "image/png", b"\x89PNG-of-contact")
+
+
+def levels(desk: Desk) -> list[tuple[str, str, str]]:
+    return [(each.level.value, each.provider_id, each.key) for each in desk.facts() if isinstance(each, Receipt)]
+
+
+@BOTH
+async def test_credentials_are_checked(name: str) -> None:
+    desk = Desk(name)
+    kind = "page" if name == "messenger" else "instagram"
+    assert await desk.provider.check() == Valid(f"{kind}:{desk.account.id}")
+    desk.service.revoke(desk.account.key, revoked=True)
+    got = await desk.provider.check()
+    assert isinstance(got, Invalid) and got.reason is Reason.BAD_CREDENTIALS
+
+
+async def test_instagram_login_asks_for_the_account() -> None:
+    desk = Desk("instagram", page_id="")
+    assert await desk.provider.check() == Valid(f"instagram:{desk.account.id}")
+    assert isinstance(await desk.send(Text("hi")), Accepted)
+
+
+@BOTH
+async def test_a_reply_arrives_and_its_echo_is_no_message(name: str) -> None:
+    desk = Desk(name)
+    got = await desk.send(Text("On its way. 🚚"))
+    assert isinstance(got, Accepted)
+    told = levels(desk)
+    assert ("accepted", got.provider_id, "dlv_1" if name == "messenger" else "") in told
+    assert (("delivered", got.provider_id, "") in told) == (name == "messenger")
+    assert [post.text for post in desk.place.posts if not post.mine] == ["On its way. 🚚"]
+    desk.act("read")
+    (read,) = [each for each in desk.facts() if isinstance(each, Receipt)]
+    assert read.level is ReceiptLevel.READ
+    if name == "messenger":
+        assert read.conversation == desk.place.id and read.up_to is not None and read.up_to >= desk.place.posts[-1].at
+    else:
+        assert read.provider_id == got.provider_id
+
+
+@BOTH
+async def test_files_and_places_arrive(name: str) -> None:
+    desk = Desk(name)
+    for content in (IMAGE, Location(50.45, 30.52, "Shop")):
+        assert isinstance(await desk.send(content), Accepted)
+    image, place = [post for post in desk.place.posts if not post.mine]
+    assert image.kind == "image" and "50.45,30.52" in place.text
+    if name == "messenger":
+        assert desk.account.files[image.file].data == b"\x89PNG-bytes"
+    else:
+        assert image.url == "https://desk.example/files/f.png"
+    messages = desk.service.phone(desk.place.id)["messages"]
+    assert messages[-2]["media"]["kind"] == "image"
+
+
+@BOTH
+async def test_what_the_contact_does_comes_in(name: str) -> None:
+    desk = Desk(name)
+    await desk.provider.check()
+    desk.act("file", file=PHOTO, caption="It is broken")
+    desk.act("postback", title="Talk to a person", payload="HUMAN")
+    desk.act("reaction", emoji="👍")
+    desk.act("edit", text="Where is parcel 7001?")
+    facts = [each for each in desk.facts() if isinstance(each, InboundMessage)]
+    assert [fact.author for fact in facts] == [Author.CONTACT] * 4 and {fact.conversation for fact in facts} == {desk.place.id}
+    words, media = facts[0].contents
+    assert words == Text("It is broken") and isinstance(media, Media) and media.kind is MediaKind.IMAGE
+    assert await desk.fetched(media) == PHOTO.data
+    assert facts[1].contents == (Text("Talk to a person"),)
+    assert isinstance(facts[2].contents[0], Rich) and facts[2].contents[0].summary == "👍"
+    assert facts[3].not_carried == ("edit",) and facts[3].contents == (Text("Where is parcel 7001?"),)
+
+
+def test_a_place_comes_in_where_there_are_places() -> None:
+    desk = Desk("messenger")
+    desk.act("location", latitude=50.45, longitude=30.52)
+    (fact,) = desk.facts()
+    assert isinstance(fact, InboundMessage) and fact.contents == (Location(50.45, 30.52, "Pinned Location"),)
+    desk = Desk("instagram")
+    desk.act("location", latitude=50.45, longitude=30.52)
+    (fact,) = desk.facts()
+    assert isinstance(fact, InboundMessage) and fact.not_carried == ("unsupported",)
+
+
+def test_stories_and_messages_that_are_taken_back() -> None:
+    desk = Desk("instagram")
+    desk.act("story_reply", text="Is it still there?")
+    desk.act("story_mention")
+    desk.act("unsend")
+    reply, mention, deleted = desk.facts()
+    assert isinstance(reply, InboundMessage) and isinstance(reply.contents[1], Rich) and reply.contents[1].kind == "story_reply"
+    assert isinstance(mention, InboundMessage) and isinstance(mention.contents[0], Rich) and mention.contents[0].kind == "story_mention"
+    assert isinstance(deleted, Ignored) and deleted.why == "deleted"
+
+
+@BOTH
+async def test_an_answer_in_metas_inbox_is_the_business(name: str) -> None:
+    desk = Desk(name)
+    desk.act("inbox", text="I take over.")
+    (fact,) = desk.facts()
+    assert isinstance(fact, InboundMessage) and (fact.author, fact.contents) == (Author.BUSINESS, (Text("I take over."),))
+
+
+# --- refusals ---------------------------------------------------------------------------------------------
+
+
+@BOTH
+async def test_the_window_closes(name: str) -> None:
+    desk, tagged = Desk(name), Desk(name, human_agent="yes")
+    got = await Desk(name, silent=True).send(Text("x"))
+    assert isinstance(got, Refused) and (got.reason, got.code) == (
+        Reason.WINDOW_CLOSED,
+        "10/2018278" if name == "messenger" else "10/2534022",
+    )
+    for each, hours, allowed in ((desk, 23, True), (desk, 25, False), (tagged, 6 * 24, True), (tagged, 8 * 24, False)):
+        start, each.time = each.time, each.place.heard + hours * 3_600_000_000
+        got = await each.send(Text("x"))
+        assert isinstance(got, Accepted) if allowed else isinstance(got, Refused) and got.reason is Reason.WINDOW_CLOSED, (hours, got)
+        each.time = start
+
+
+@BOTH
+async def test_a_contact_who_has_blocked_us(name: str) -> None:
+    desk = Desk(name)
+    desk.act("block", blocked=True)
+    got = await desk.send(Text("x"))
+    assert isinstance(got, Refused) and (got.reason, got.code) == (Reason.BLOCKED, "551/1545041")
+    desk.act("block", blocked=False)
+    assert isinstance(await desk.send(Text("x")), Accepted)
+
+
+@BOTH
+async def test_nobody_and_a_text_that_is_too_long(name: str) -> None:
+    desk = Desk(name)
+    person, desk.place.id = desk.place.id, "404"
+    got = await desk.send(Text("x"))
+    desk.place.id = person
+    assert isinstance(got, Refused) and got.reason is Reason.BAD_RECIPIENT
+    limit = desk.provider.spec.text_limit
+    fits, *_ = desk.provider.render([Text("x" * limit)])
+    assert isinstance(await desk.send_part(fits), Accepted)
+    long = type(fits)("text", {"text": "x" * (limit + 1)})
+    got = await desk.send_part(long)
+    assert isinstance(got, Refused) and got.reason is Reason.BAD_REQUEST
+
+
+# --- faults -----------------------------------------------------------------------------------------------
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("mode", "more", "expected", "taken"),
+    [
+        ("revoked", {}, Refused(Reason.BAD_CREDENTIALS, "190/460"), 0),
+        ("not_permitted", {}, Refused(Reason.NOT_PERMITTED, "10"), 0),
+        ("rate_limited", {"retry_after": 9}, Deferred(Reason.RATE_LIMITED, 9.0, "613"), 0),
+        ("rate_limited", {}, Deferred(Reason.RATE_LIMITED, None, "613"), 0),
+        ("error_not_taken", {}, Unknown(Reason.PROVIDER_DOWN, "2"), 0),
+        ("error_not_taken", {"error_code": "1200"}, Deferred(Reason.PROVIDER_DOWN, None, "1200"), 0),
+        ("error_taken", {}, Unknown(Reason.PROVIDER_DOWN, "2"), 1),
+        ("error_taken", {"error_code": "1/1357046"}, Unknown(Reason.NO_ANSWER, "1/1357046"), 1),
+        ("answer_lost", {}, Unknown(Reason.NO_ANSWER, "closed"), 1),
+        ("request_lost", {}, Unknown(Reason.NO_ANSWER, "closed"), 0),
+        ("garbage", {}, Unknown(Reason.NO_ANSWER, "200"), 1),
+        ("truncated", {}, Unknown(Reason.NO_ANSWER, "truncated"), 1),
+        ("slow", {"delay": 60.0}, Unknown(Reason.NO_ANSWER, "read_timeout"), 1),
+        ("down", {}, Deferred(Reason.PROVIDER_DOWN, None, "refused"), 0),
+    ],
+)
+async def test_every_fault_is_read_for_what_it_is(name: str, mode: str, more: dict[str, Any], expected: SendResult, taken: int) -> None:
+    desk = Desk(name)
+    desk.fault(mode, **more)
+    got = await desk.send(Text("x"))
+    assert type(got) is type(expected) and not isinstance(got, Accepted) and not isinstance(expected, Accepted)
+    if mode != "down":
+        assert (got.reason, got.code) == (expected.reason, expected.code)
+    if isinstance(got, Deferred) and isinstance(expected, Deferred):
+        assert got.after == expected.after
+    assert len([post for post in desk.place.posts if not post.mine]) == taken
+    if taken:
+        keys = [each.key for each in desk.facts() if isinstance(each, Receipt) and each.level is ReceiptLevel.ACCEPTED]
+        assert keys == (["dlv_1"] if name == "messenger" else [""]), "only an echo with metadata settles the doubt"
+
+
+async def test_an_upload_that_fails_has_sent_nothing() -> None:
+    desk = Desk("messenger")
+    desk.fault("answer_lost", operation="upload")
+    got = await desk.send(IMAGE)
+    assert isinstance(got, Deferred) and [post for post in desk.place.posts if not post.mine] == []
+
+
+@BOTH
+async def test_webhooks_that_come_twice_have_the_same_ids(name: str) -> None:
+    desk = Desk(name)
+    desk.fault("webhook_duplicated")
+    desk.act("text", text="Hello?")
+    first, second = desk.facts()
+    assert first == second and isinstance(first, InboundMessage)
+
+
+@BOTH
+async def test_what_the_sandbox_tells_is_as_meta_describes_it(name: str) -> None:
+    """The judge of our fixtures, over everything that the sandbox says."""
+    desk = Desk(name)
+    await desk.provider.check()
+    said: list[tuple[str, dict[str, Any]]] = [
+        *(("text", {"text": "ж"}), ("postback", {"title": "B"}), ("reaction", {}), ("edit", {"text": "e"})),
+        *((("story_reply", {"text": "s"}), ("story_mention", {}), ("unsend", {})) if name == "instagram" else ()),
+    ]
+    for action, body in said:
+        desk.act(action, **body)
+    desk.act("file", file=PHOTO)
+    desk.act("location", latitude=1.5, longitude=2.5)
+    desk.act("inbox", text="y")
+    await desk.send(Text("x"))
+    await desk.send(IMAGE)
+    desk.act("read")
+    desk.pass_time(2)
+    calls = desk.sandbox.outbox.due()
+    assert sum(len(call.entries) for call in calls) >= 10
+    for call in calls:
+        judge(json.loads(call.body), "page" if name == "messenger" else "instagram")
