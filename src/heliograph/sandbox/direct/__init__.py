@@ -1,8 +1,10 @@
 """The simulated messaging services that share one frame, by name."""
 
+from heliograph.sandbox.direct.instagram import Instagram
+from heliograph.sandbox.direct.messenger import Messenger
 from heliograph.sandbox.direct.service import DirectService
 from heliograph.sandbox.direct.twilio import Twilio
 
 __all__ = ["DIRECT", "DirectService"]
 
-DIRECT: tuple[type[DirectService], ...] = (Twilio,)
+DIRECT: tuple[type[DirectService], ...] = (Messenger, Instagram, Twilio)
