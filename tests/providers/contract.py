@@ -8,7 +8,7 @@ from typing import Any
 from heliograph.domain.reasons import Reason
 from heliograph.ports.http import Http
 from heliograph.ports.provider import Address, Part, Provider, RawRequest, SendResult
-from heliograph.providers.registry import PROVIDERS
+from heliograph.providers.registry import configured
 from tests.providers.misbehaving import Behaviour
 
 #: In every secret of every case. It must come out nowhere but on the wire.
@@ -17,6 +17,22 @@ CANARY = "canary7f3a"
 BODY_CANARY = "bodycanary91c"
 
 KEY = "dlv_01h9key"
+
+
+class Standing:
+    """A clock that stands still, where a provider's requests say when they were made."""
+
+    def __init__(self, at: int) -> None:
+        self._at = at
+
+    def now(self) -> int:
+        return self._at
+
+    async def sleep(self, _: float) -> None:
+        raise AssertionError("no provider sleeps")
+
+
+NOON = Standing(1_772_359_200_000_000)
 
 
 def text_of(part: Part) -> str:
@@ -79,4 +95,4 @@ class Case:
     def build(self, name: str, http: Http, server: str) -> Provider:
         """The provider, pointed at a server."""
         config = {**self.config, "base_url": self.base_url(server), "webhook_url": f"https://desk.example/hooks/{name}/chn_1"}
-        return PROVIDERS[name](config, http)
+        return configured(name, config, http, NOON)

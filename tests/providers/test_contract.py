@@ -46,6 +46,7 @@ METHODS = {
     "challenge": ["challenge"],
     "templates": ["templates", "fill"],
     "file_urls": [],
+    "timed": ["keep_time"],
 }
 
 IMAGE = Media(MediaKind.IMAGE, "a.png", "image/png", 10, file="f")

@@ -21,7 +21,7 @@ from heliograph.ports.runtime import Failpoint, Files, Observe
 from heliograph.ports.store import Changes, Store, Unavailable
 from heliograph.providers.courier import CourierHttp
 from heliograph.providers.http import AiohttpHttp
-from heliograph.providers.registry import PROVIDERS
+from heliograph.providers.registry import PROVIDERS, configured
 from heliograph.services.breaker import Breaker
 from heliograph.services.channels import Channels, SharedCredential
 from heliograph.services.context import Context
@@ -211,7 +211,7 @@ def _assemble(
     http = client(guarded=True, allow=config.allow_networks, limit=config.connections)
 
     def make(name: str, fields: Mapping[str, str]) -> Provider:
-        return PROVIDERS[name](fields, http if heard is None else Overheard(http, heard))
+        return configured(name, fields, http if heard is None else Overheard(http, heard), clock)
 
     files: Files = DiskFiles(config.data / "files")
     breaker = Breaker()

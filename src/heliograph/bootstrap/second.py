@@ -9,7 +9,7 @@ from heliograph.bootstrap.shared import PREFIX
 from heliograph.ports.provider import Provider
 from heliograph.ports.store import Changes
 from heliograph.providers.http import AiohttpHttp
-from heliograph.providers.registry import PROVIDERS
+from heliograph.providers.registry import configured
 from heliograph.services.breaker import Breaker
 from heliograph.services.channels import Channels, SharedCredential
 from heliograph.services.context import Context
@@ -58,7 +58,7 @@ def second_release(first: Application, changed: Mapping[str, str]) -> Second:
     http = AiohttpHttp(guarded=True, allow=first.config.allow_networks, limit=first.config.connections)
 
     def make(name: str, config: Mapping[str, str]) -> Provider:
-        return PROVIDERS[name](config, http)
+        return configured(name, config, http, running.clock)
 
     second = beside(store, identity.id)
     breaker, holds = Breaker(), Holds()

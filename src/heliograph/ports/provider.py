@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from heliograph.domain.content import Content, Media, Rich
 from heliograph.domain.outcomes import (
@@ -24,6 +24,7 @@ from heliograph.domain.outcomes import (
 )
 from heliograph.domain.reasons import Reason
 from heliograph.domain.split import Measure
+from heliograph.ports.runtime import Clock
 
 
 class Advance(StrEnum):
@@ -85,7 +86,7 @@ class ProviderSpec:
     #: Content kind ("text", "image", "audio", "video", "file", "location", "rich", "template") -> support. Missing means refused.
     content: Mapping[str, Support]
     #: Optional methods implemented: "poll", "find", "history", "fetch_media", "control", "webhook", "register_webhook",
-    #: "challenge", "templates". And "file_urls": it takes files by address (`Part.url`), not by their bytes.
+    #: "challenge", "templates", "timed". And "file_urls": it takes files by address (`Part.url`), not by their bytes.
     capabilities: frozenset[str]
     #: Seconds after a send before absence in a look-up counts as proof (class LOOKUP).
     settle: float
@@ -293,6 +294,15 @@ class Challenges(Protocol):
 
         Called before `verify`. Raises BadSignature where the question proves itself and does so wrongly.
         """
+        ...
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """Capability "timed": its requests say when they were made, because whoever gets them judges their age."""
+
+    def keep_time(self, clock: Clock) -> None:
+        """Called once, before anything is sent. The time goes into requests and decides nothing."""
         ...
 
 
