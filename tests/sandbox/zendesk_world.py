@@ -11,9 +11,10 @@ from heliograph.sandbox.faults import Faults
 from heliograph.sandbox.ids import Ids
 from heliograph.sandbox.journal import Journal
 from heliograph.sandbox.outbox import Outbox
+from heliograph.sandbox.service import Hub, Settings
 from heliograph.sandbox.tally import Tally
 from heliograph.sandbox.wire import Outcome, Reply, Request, Response
-from heliograph.sandbox.zendesk import Center, Zendesk, control, integrations
+from heliograph.sandbox.zendesk import Zendesk, control, integrations
 from heliograph.sandbox.zendesk.errands import Answer, Errand
 from heliograph.sandbox.zendesk.state import Comment, Instance, Ticket
 
@@ -86,11 +87,11 @@ class World:
         self.faults = Faults(rand, lambda: None)
         self.outbox = Outbox(lambda: self.time, self.faults, lambda: None)
         self.tally = Tally(lambda: None)
-        self.center = Center(
-            now=lambda: self.time, ids=Ids(lambda: self.time, rand), faults=self.faults, outbox=self.outbox, tally=self.tally,
-            changed=lambda: None,
-        )  # fmt: skip
-        self.zendesk = Zendesk(self.center, Journal())
+        self.zendesk = Zendesk(Hub(
+            now=lambda: self.time, ids=Ids(lambda: self.time, rand), faults=self.faults, journal=Journal(), outbox=self.outbox,
+            tally=self.tally, settings=Settings(), changed=lambda: None,
+        ))  # fmt: skip
+        self.center = self.zendesk.center
         self.center.base = "http://127.0.0.1:1"
         self.events: list[dict[str, Any]] = []
         self.calls: list[list[str]] = []

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote, urlencode
 
-from heliograph.sandbox.faults import Fault, Faults, Mode
-from heliograph.sandbox.ids import Ids, iso
-from heliograph.sandbox.outbox import Outbox, RetryPolicy, Target
-from heliograph.sandbox.tally import Tally
-from heliograph.sandbox.wire import SECOND, Json, Now, Response, answer
+from heliograph.sandbox.faults import Fault, Mode
+from heliograph.sandbox.ids import iso
+from heliograph.sandbox.outbox import RetryPolicy, Target
+from heliograph.sandbox.service import Hub
+from heliograph.sandbox.wire import SECOND, Json, Response, answer
 from heliograph.sandbox.zendesk.errands import Answer, Errands
 from heliograph.sandbox.zendesk.state import Comment, Instance, Integration, StoredFile, Ticket, User
 
@@ -50,22 +50,19 @@ class Problem(Exception):
 class Center:
     """Records and services shared by all parts."""
 
-    def __init__(
-        self, *, now: Now, ids: Ids, faults: Faults, outbox: Outbox, tally: Tally, changed: Callable[[], None],
-        settings: Settings | None = None,
-    ) -> None:  # fmt: skip
-        self.now = now
-        self.ids = ids
-        self.faults = faults
-        self.outbox = outbox
-        self.tally = tally
-        self.changed = changed
-        self.settings = settings or Settings()
+    def __init__(self, hub: Hub, settings: Settings) -> None:
+        self.now = hub.now
+        self.ids = hub.ids
+        self.faults = hub.faults
+        self.outbox = hub.outbox
+        self.tally = hub.tally
+        self.changed = hub.changed
+        self.settings = settings
         self.subdomain = "sandbox"
         #: Where this Zendesk is reached from outside; whoever listens says so. Until then it is whatever host a request came to.
         self.base = ""
-        self.api_token = ids.token(40)
-        self.errands = Errands(now, changed)
+        self.api_token = hub.ids.token(40)
+        self.errands = Errands(hub.now, hub.changed)
         self.integrations: dict[int, Integration] = {}
         self.instances: dict[int, Instance] = {}
         self.users: dict[int, User] = {}

@@ -43,7 +43,7 @@ def _answer(center: Center, request: Request, path: str) -> Response:
         case "POST", "app":
             return answer(200, install(center, request))
         case "GET", _ if path.startswith("file/"):
-            return _file(center, path.removeprefix("file/"))
+            return file(center, path.removeprefix("file/"))
         case "POST", _ if path.startswith("act/"):
             return answer(200, desk.act(center, path.removeprefix("act/"), _body(request), request))
         case _:
@@ -83,12 +83,13 @@ def _open_admin_page(center: Center, request: Request) -> Response:
     return integrations.form_page(address, fields)
 
 
-def _file(center: Center, token: str) -> Response:
-    file = center.files[token]
-    if file.data is None:
+def file(center: Center, token: str) -> Response:
+    """A file of a comment, as the agents' page shows it. Raises LookupError."""
+    found = center.files[token]
+    if found.data is None:
         raise LookupError("file")
-    headers = {"content-type": file.media_type, "x-content-type-options": "nosniff", "content-security-policy": "sandbox"}
-    return Response(200, file.data, headers)
+    headers = {"content-type": found.media_type, "x-content-type-options": "nosniff", "content-security-policy": "sandbox"}
+    return Response(200, found.data, headers)
 
 
 def _body(request: Request) -> Json:

@@ -3,14 +3,15 @@
 import base64
 import binascii
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from heliograph.sandbox.faults import Fault, Mode, carry_out, network_outcome
-from heliograph.sandbox.journal import Arrival, Journal, describe
-from heliograph.sandbox.wire import Outcome, Park, Reply, Request, Response, answer
-from heliograph.sandbox.zendesk import framework, integrations, reading
-from heliograph.sandbox.zendesk.center import SERVICE, Center, Problem
+from heliograph.sandbox.journal import Arrival, describe
+from heliograph.sandbox.service import Act, Hub
+from heliograph.sandbox.wire import Json, Outcome, Park, Reply, Request, Response, answer
+from heliograph.sandbox.zendesk import control, framework, integrations, reading
+from heliograph.sandbox.zendesk.center import SERVICE, Center, Problem, Settings
 from heliograph.sandbox.zendesk.state import Instance, User
 
 _DEFAULT_CODES = {Mode.REVOKED: 401, Mode.NOT_PERMITTED: 403, Mode.RATE_LIMITED: 429}
@@ -42,11 +43,18 @@ class _Meant:
 
 
 class Zendesk:
-    """Answers requests whose path is of the API, of a file, or of the address that an admin page posts back to."""
+    """Answers requests whose path is of the API, of a file, or of the address that an admin page posts back to.
 
-    def __init__(self, center: Center, journal: Journal) -> None:
-        self.center = center
-        self._journal = journal
+    No contact has a phone here: whoever a ticket is from is at another service.
+    """
+
+    name = SERVICE
+    title = "Zendesk"
+    acts: Mapping[str, Act] = {}
+
+    def __init__(self, hub: Hub, settings: Settings | None = None) -> None:
+        self.center = Center(hub, settings or Settings())
+        self._journal = hub.journal
 
     def owns(self, path: str) -> bool:
         """Whether a path is this service's."""
@@ -68,6 +76,26 @@ class Zendesk:
         take = meant.take
         strike = center.faults.strike(SERVICE, meant.operation, meant.group, meant.key)
         return _noted(arrival, carry_out(strike, center.now, _refuse, lambda: _taken(arrival, request, take)))
+
+    def phones(self) -> list[Json]:
+        """None."""
+        return []
+
+    def phone(self, conversation: str) -> Json:
+        """Raises LookupError."""
+        raise LookupError(conversation)
+
+    def revoke(self, key: str, *, revoked: bool) -> bool:
+        """Switch the push token of an account, named by its instance_push_id, off or on again; False where there is none."""
+        found = [i for i in self.center.instances.values() if i.push_id == key]
+        for instance in found:
+            instance.revoked = revoked
+        self.center.changed()
+        return bool(found)
+
+    def file(self, id: str) -> Response:
+        """A file of a comment, by its token. Raises LookupError."""
+        return control.file(self.center, id)
 
     def _meaning(self, request: Request) -> _Meant:
         path = request.path
