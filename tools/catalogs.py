@@ -10,12 +10,12 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import write_po
 from jinja2.ext import babel_extract
 
-from heliograph.domain import events
+from heliograph.domain import desk_events, events
 from heliograph.domain.outcomes import ReceiptLevel
 from heliograph.domain.reasons import REASONS
 from heliograph.projections import postmortem_words, timeline
 from heliograph.projections.public import letters
-from heliograph.projections.wording import guide, notice, operators, prose, public, values
+from heliograph.projections.wording import desk, guide, notice, operators, prose, public, values
 from heliograph.projections.wording.catalogs import read_catalog
 from heliograph.projections.wording.languages import LANGUAGES, Language
 from heliograph.projections.wording.pieces import Message
@@ -23,7 +23,7 @@ from heliograph.projections.wording.pieces import Message
 SOURCE = Path(__file__).resolve().parent.parent / "src" / "heliograph"
 FOLDER = SOURCE / "projections" / "wording" / "locale"
 #: Modules of ours whose messages are all told; others say theirs by `t(…)` in a template or `say(…)` in code.
-SPEAKING = (values, notice, public, operators, timeline, letters, postmortem_words)
+SPEAKING = (values, notice, desk, public, operators, timeline, letters, postmortem_words)
 #: Called with a sentence as its last argument that is text.
 SAYING = ("t", "say", "mark", "count")
 #: CLDR's forms, as gettext writes them: Spanish and Portuguese have one of their own for whole millions.
@@ -86,7 +86,7 @@ def _reasons() -> Iterator[Wanted]:
 def _happened() -> Iterator[Wanted]:
     """What the Events tab of a ticket says."""
     for cls in events.EVENTS.values():
-        if cls.__module__ == events.__name__:
+        if cls.__module__ in (events.__name__, desk_events.__name__):
             yield Wanted(cls.sentence, "", "domain/events.py")
 
 

@@ -15,7 +15,9 @@ from heliograph.bootstrap.outside import Outside, Ways, reach
 from heliograph.bootstrap.overheard import Heard, Overheard
 from heliograph.bootstrap.places import expect_same, remember
 from heliograph.bootstrap.system import SystemClock, SystemRng, calm_collector
+from heliograph.desks.zendesk.desk import ZendeskDesk
 from heliograph.domain.ids import id_value, make_id
+from heliograph.ports.desk import Desk
 from heliograph.ports.provider import Provider, ProviderSpec
 from heliograph.ports.runtime import Failpoint, Files, Observe
 from heliograph.ports.store import Changes, Store, Unavailable
@@ -93,6 +95,8 @@ class Application:
     #: Told of each act of this process that was committed.
     noticing: list[Callable[[Changes], None]]
     outside: Outside
+    #: What a team may keep beside ours.
+    desk: Desk
     _http: Closes
     #: What keeps the store that this process writes to; "" where it writes to none, or to one that is not its own.
     engine: str = ""
@@ -218,6 +222,7 @@ def _assemble(
     channels = Channels(store, make, who.vault, who.shared, url=config.ways.url)
     context = Context(store, clock, rng, channels, files, failpoint, observe, Policies(store, breaker), breaker)
     holds, live = Holds(), Live()
+    desk = ZendeskDesk(http, loopback=bool(config.allow_networks))
 
     noticing: list[Callable[[Changes], None]] = [holds.noticed, live.noticed]
 
@@ -227,7 +232,7 @@ def _assemble(
 
     store.on_committed = committed
     specs = {name: cls.spec for name, cls in PROVIDERS.items()}
-    return Application(config, context, holds, live, specs, who.identity, noticing, reach(config.ways, clock), http)
+    return Application(config, context, holds, live, specs, who.identity, noticing, reach(config.ways, clock), desk, http)
 
 
 async def _open_store(config: Config, now: int, new_id: str, release: str) -> Store:

@@ -33,6 +33,7 @@ from heliograph.web.status.live import Live
 from heliograph.web.status.pages import status_routes
 from heliograph.web.status.publishing import Publishing
 from heliograph.web.vitals import Vitals
+from heliograph.worker.desking import Desking
 from heliograph.worker.gatekeeper import Gatekeeper
 from heliograph.worker.watching import Watching
 from heliograph.worker.worker import Worker
@@ -76,7 +77,7 @@ class Process:
     _worker: Worker | None = None
     _watching: Watching | None = None
     #: What speaks to the outside, each by itself: one that waits for an answer keeps no other.
-    _speaking: list[Watching] = field(default_factory=list)
+    _speaking: list[Watching | Desking] = field(default_factory=list)
     _server: WebServer | None = None
     #: Tells the service manager, where there is one.
     notify: Notify = field(default_factory=Notify)
@@ -213,7 +214,7 @@ async def assemble(config: Config, roles: Roles, *, again: bool = False) -> Proc
     application = await build(config, observe=both(logs.log, metrics.observe), failpoint=failpoints.failpoint(os.environ))
     name = worker_name()
     worker = watching = None
-    speaking: list[Watching] = []
+    speaking: list[Watching | Desking] = []
     touched: list[Callable[[], None]] = []
     if roles.work:
         worker = Worker(application.context, application.holds, name=name, concurrency=roles.concurrency, lease=roles.lease)
@@ -223,7 +224,9 @@ async def assemble(config: Config, roles: Roles, *, again: bool = False) -> Proc
         beats = Heartbeats(application.context, application.outside.pulse)
         told = stories(application)
         watching = Watching(application.context, attention, [*steps(application, told), beats.turned])
-        speaking = [Watching(application.context, Attention(), [step]) for step in outward(application, beats, told)]
+        desking = Desking(application.context, application.desk, url=application.outside.ways.url)
+        application.noticing.append(desking.noticed)
+        speaking = [desking, *(Watching(application.context, Attention(), [step]) for step in outward(application, beats, told))]
     elif config.database:
         # Another process delivers: pages that are open here ask again whenever it has written.
         touched.append(application.live.everything)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from heliograph.domain import (
+    desk_events as desk_events,
     detection_events as detection_events,
     incident_events as incident_events,
     key_events as key_events,

@@ -32,11 +32,14 @@ async def reply(
     public: bool,
     answer: Callable[[Written], rows.Answer] | None = None,
     replaces: str = "",
+    comment: str = "",
+    also: Sequence[NamedTuple] = (),
 ) -> Written:
     """Save an agent's comment on a ticket.
 
     `answer` makes the API's record of the request's Idempotency-Key, committed with it. `replaces`: a comment whose replies still wait;
-    they are dropped in the same act. Raises Missing, Invalid (with what the channel cannot carry), Refusal where what it replaces has
+    they are dropped in the same act. `comment`: an id that was given out for it before, "" for a fresh one. `also`: rows to be written
+    with it. Raises Missing, Invalid (with what the channel cannot carry), Refusal where what it replaces has
     gone out or may have, Duplicate for a key already used, Unavailable.
     """
     if not contents:
@@ -46,8 +49,9 @@ async def reply(
         raise Missing("ticket")
     now = context.clock.now()
     changes = Changes(account, now, actor)
-    comment = context.new_id("cmt")
+    comment = comment or context.new_id("cmt")
     changes.puts += [
+        *also,
         rows.Comment(account, comment, ticket.id, "agent", agent, int(public), "", now, now),
         rows.Body(account, comment, dump_contents(contents)),
         rows.TouchTicket(account, ticket.id, now),

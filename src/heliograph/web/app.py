@@ -9,6 +9,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
 from heliograph.bootstrap.application import Application
+from heliograph.services.desk_notices import Noticing
 from heliograph.web import files, hooks, vitals as vital
 from heliograph.web.api.documentation import Description, Reading
 from heliograph.web.api.routes import API_ROUTES, JSON_LIMIT
@@ -17,7 +18,9 @@ from heliograph.web.hooks import Proofs
 from heliograph.web.policy import API
 from heliograph.web.problems import HANDLERS
 from heliograph.web.vitals import Vitals
+from heliograph.web.zendesk import app as zendesk_app, service as zendesk_service, visits as zendesk_visits
 
+ZENDESK = [*zendesk_service.ROUTES, *zendesk_visits.ROUTES, *zendesk_app.ROUTES]
 TOKEN = SecurityScheme(type="http", scheme="bearer", description="An API token: hgt_ and 40 characters")
 
 
@@ -34,10 +37,12 @@ def create_app(
     everybody in as one agent: demonstrations only.
     """
     return Litestar(
-        route_handlers=[API_ROUTES, *files.ROUTES, *hooks.ROUTES, *vital.ROUTES, *extra],
+        route_handlers=[API_ROUTES, *files.ROUTES, *hooks.ROUTES, *vital.ROUTES, *ZENDESK, *extra],
         guards=[authorize],
         exception_handlers=HANDLERS,
-        state=State({"application": application, "vitals": vitals, "open_access": open_access, "proofs": Proofs()}),
+        state=State({
+            "application": application, "vitals": vitals, "open_access": open_access, "proofs": Proofs(), "desk_noticing": Noticing(),
+        }),
         openapi_config=OpenAPIConfig(
             title="Heliograph",
             version="1",

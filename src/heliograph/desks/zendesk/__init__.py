@@ -1,0 +1,1 @@
+"""Zendesk as the desk, through its Channel Framework."""

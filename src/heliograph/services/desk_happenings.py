@@ -1,0 +1,72 @@
+"""Takes in what a desk says about itself: where it put our items, and that its connection was switched off or on."""
+
+from collections.abc import Sequence
+from typing import assert_never
+
+import msgspec
+
+from heliograph.ports import rows
+from heliograph.ports.desk import Begun, Ended, Happening, Noted, Placed
+from heliograph.ports.store import Changes, Store
+from heliograph.services import desk_links
+from heliograph.services.context import Context, Missing
+from heliograph.services.desk_links import Linked
+
+#: Where a comment of ours is in the desk; its document's id is the comment's.
+KIND = "desk_place"
+
+
+class Place(msgspec.Struct, frozen=True):
+    """The desk's own numbers; `comment` 0 where it did not say."""
+
+    ticket: int
+    comment: int
+
+
+async def take(context: Context, desk: str, happenings: Sequence[Happening]) -> None:
+    """All of them; the same ones again change nothing. Raises Unavailable or Conflict."""
+    links = [linked for linked in await desk_links.all_links(context.store) if linked.link.desk == desk]
+    placed: dict[str, list[tuple[str, Place]]] = {}
+    for happening in happenings:
+        match happening:
+            case Placed(item, ticket, comment):
+                linked = await _owner(context.store, links, item)
+                if linked is not None:
+                    placed.setdefault(linked.account, []).append((item, Place(ticket, comment)))
+            case Ended(link, secret, for_good, code):
+                if (proved := await _proved(context, link, secret)) is not None:
+                    await desk_links.ended(context, proved, for_good=for_good, by=code)
+            case Begun(link, secret):
+                if (proved := await _proved(context, link, secret)) is not None:
+                    await desk_links.begun(context, proved)
+            case Noted(kind, failed):
+                context.observe("desk_happening", {"desk": desk, "kind": kind, "failed": int(failed)})
+            case _:
+                assert_never(happening)
+    for account, found in placed.items():
+        changes = Changes(account, context.clock.now())
+        changes.puts += [rows.Document(account, KIND, item, 0, changes.at, msgspec.json.encode(place).decode()) for item, place in found]
+        await context.store.commit(changes)
+
+
+async def place_of(store: Store, account: str, comment: str) -> Place | None:
+    """Where a comment of ours is, once the desk has said so."""
+    document = await store.document(account, KIND, comment)
+    return None if document is None else msgspec.json.decode(document.data, type=Place)
+
+
+async def _owner(store: Store, links: Sequence[Linked], item: str) -> Linked | None:
+    """The link whose comment it is: a desk says its own numbers, and not whose they are."""
+    for linked in links:
+        comment = await store.comment(linked.account, item)
+        ticket = await store.ticket(linked.account, comment.ticket) if comment is not None else None
+        if ticket is not None and ticket.channel == linked.channel:
+            return linked
+    return None
+
+
+async def _proved(context: Context, link: str, secret: str) -> Linked | None:
+    try:
+        return await desk_links.prove(context, link, secret)
+    except Missing:
+        return None

@@ -1,0 +1,108 @@
+"""What a desk is given: comments that were not written there, from the ledger, with their files where it can fetch them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import cast
+from urllib.parse import quote
+
+import msgspec
+
+from heliograph.domain import events as ev
+from heliograph.domain.content import Content, Location, Media, Rich, Text
+from heliograph.ports import rows
+from heliograph.ports.desk import Item
+from heliograph.ports.provider import FetchesMedia, PollFailed
+from heliograph.services.context import Context
+from heliograph.services.desk_links import Linked
+from heliograph.services.files import LIMIT
+from heliograph.services.parts import load_contents
+
+#: Whoever answers on the business side, but not through us.
+BUSINESS = "business"
+#: Of a file's name in its address.
+LONGEST = 100
+KINDS = frozenset({ev.MessageReceived.kind, ev.ReplyQueued.kind})
+
+
+class FileLater(Exception):
+    """The provider does not hand out a file now."""
+
+
+async def item_of(context: Context, linked: Linked, event: rows.EventRead, *, files: bool = True) -> Item | None:
+    """The comment that an event is about, as the desk gets it; None where it is none for the desk.
+
+    `files` False leaves files with the provider and names them only. Raises FileLater.
+    """
+    if event.kind not in KINDS or event.channel != linked.channel:
+        return None
+    comment = await _comment(context, event)
+    if comment is None or not comment.body or comment.author == linked.link.agent:
+        return None
+    contents = load_contents(comment.body)
+    urls, named = await _files(context, linked, comment, contents, files=files)
+    by_contact = comment.author_kind == "contact"
+    text = "\n".join(line for line in [*(_words(content) for content in contents), *named] if line)
+    return Item(
+        comment.id, comment.ticket, text, comment.occurred_at if by_contact else comment.created_at, comment.author or BUSINESS,
+        comment.author_name or ("" if by_contact else "Heliograph"), tuple(urls),
+    )  # fmt: skip
+
+
+async def _comment(context: Context, event: rows.EventRead) -> rows.CommentRead | None:
+    data: dict[str, object] = msgspec.json.decode(event.data)
+    id = str(data.get("comment", ""))
+    if event.kind == ev.ReplyQueued.kind:
+        if data.get("part") != 1:
+            return None
+        delivery = await context.store.delivery(event.account, event.subject)
+        id = delivery.comment if delivery is not None else ""
+    return await context.store.comment(event.account, id) if id else None
+
+
+async def _files(
+    context: Context, linked: Linked, comment: rows.CommentRead, contents: Sequence[Content], *, files: bool
+) -> tuple[list[str], list[str]]:
+    """Addresses of the files, and a line for each that has none."""
+    urls: list[str] = []
+    named: list[str] = []
+    for number, content in enumerate(contents):
+        if not isinstance(content, Media):
+            continue
+        kept = content if content.file is not None else await _fetched(context, linked, comment, number, content) if files else None
+        if kept is not None and len(quote(kept.name)) > LONGEST:
+            # Desks take addresses of a few hundred characters, and the name is a part of it.
+            kept = replace(kept, name=f"file{PurePosixPath(kept.name).suffix if kept.name.isascii() else ''}")
+        url = context.channels.addresses.file(kept, now=context.clock.now()) if kept is not None else ""
+        urls += [url] if url else []
+        named += [] if url else [f"[{content.name or content.kind.value}]"]
+    return urls, named
+
+
+async def _fetched(context: Context, linked: Linked, comment: rows.CommentRead, number: int, media: Media) -> Media | None:
+    """The provider's file in our store, under a name that a repeat has, too; None where it hands none out. Raises FileLater."""
+    connected = await context.channels.get(linked.account, linked.channel)
+    if connected is None or "fetch_media" not in connected.spec.capabilities:
+        return None
+    try:
+        data = await cast("FetchesMedia", connected.provider).fetch_media(media)
+    except PollFailed as failed:
+        raise FileLater(failed.result.reason.value) from failed
+    if len(data) > LIMIT:
+        return None
+    key = f"{comment.id}_{number}"
+    await context.files.put(key, data)
+    return replace(media, file=key, remote=None)
+
+
+def _words(content: Content) -> str:
+    match content:
+        case Text(body):
+            return body
+        case Media():
+            return content.caption
+        case Location(latitude, longitude, name, address):
+            where = f"https://www.openstreetmap.org/?mlat={latitude}&mlon={longitude}"
+            return "\n".join(line for line in (name, address, where) if line)
+        case Rich(_, summary, _):
+            return summary

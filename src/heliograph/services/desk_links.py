@@ -1,0 +1,282 @@
+"""Links: which channel is mirrored to which desk, what proves a call of the desk, and how the desk lets us in."""
+
+import hashlib
+import hmac
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from heliograph.domain import desk_events as de
+from heliograph.domain.events import Event
+from heliograph.domain.retry import SECOND
+from heliograph.ports import rows
+from heliograph.ports.desk import Door, Visit
+from heliograph.ports.runtime import Rng, SealBroken
+from heliograph.ports.store import Changes, Loose, Store
+from heliograph.services.channels import place
+from heliograph.services.context import Context, Missing, retrying
+
+KIND, CURSOR = "desk_link", "desk_cursor"
+APP = "hgz_"
+#: How long the secret from before the last connecting is still good: calls that were under way carry it. Microseconds.
+OVERLAP = 3_600 * SECOND
+ACTIVE, OFF, REMOVED = "active", "off", "removed"
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of a link; its document's id is the channel's. Secrets are kept as digests only, the token sealed in `credential`."""
+
+    desk: str
+    name: str
+    subdomain: str
+    base: str
+    instance: str
+    #: BCP 47, in which we speak to the desk's agents.
+    locale: str
+    #: Whose the replies are that come from there: an agent of ours.
+    agent: str
+    credential: str
+    #: Of the secret, and of the one before with the moment until which it is good.
+    digest: str
+    former: str = ""
+    former_until: int = 0
+    #: Of the app's token, "" while there is none.
+    app: str = ""
+    #: ACTIVE, OFF or REMOVED, as the desk has told us; `by` is its word for why.
+    standing: str = ACTIVE
+    by: str = ""
+    #: Since when the desk does not let us in, 0 while it does; with its code.
+    stopped_at: int = 0
+    code: str = ""
+    linked_at: int = 0
+
+
+class Linked(NamedTuple):
+    """A link with its place and the version of its row."""
+
+    account: str
+    channel: str
+    link: Link
+    version: int
+
+
+def service_key(context: Context) -> str:
+    """The secret part of the address that desks call: this installation's, the same for all its accounts."""
+    mac = hmac.new(context.channels.vault.prints, b"desk service key", hashlib.sha256).digest()
+    return urlsafe_b64encode(mac[:24]).decode("ascii")
+
+
+def digest(secret: str) -> str:
+    """How a secret of ours is kept: it has 160 random bits, so a slow hash would protect nothing more."""
+    return hashlib.sha256(b"desk:" + secret.encode()).hexdigest()
+
+
+def _secret(rng: Rng) -> str:
+    return "".join(f"{rng.bits():010x}" for _ in range(4))
+
+
+async def find(store: Store, account: str, channel: str) -> Linked | None:
+    """The link of a channel, if it has one."""
+    document = await store.document(account, KIND, channel)
+    return None if document is None else _linked(document)
+
+
+async def all_links(store: Store) -> list[Linked]:
+    """Of all accounts."""
+    return [_linked(document) for document in await store.documents_of_all(KIND)]
+
+
+async def of_account(store: Store, account: str) -> list[Linked]:
+    """Of one account."""
+    return [_linked(document) for document in await store.documents(account, KIND)]
+
+
+async def prove(context: Context, link: str, secret: str) -> Linked:
+    """The link that a call names, if the call proves itself. Raises Missing: that there is one is nobody else's business."""
+    linked = await _by_id(context.store, link)
+    if linked is None or not secret:
+        raise Missing("link")
+    good = [linked.link.digest]
+    if context.clock.now() < linked.link.former_until:
+        good.append(linked.link.former)
+    if not any(hmac.compare_digest(digest(secret), each) for each in good):
+        raise Missing("link")
+    return linked
+
+
+async def prove_app(context: Context, text: str) -> Linked:
+    """The link whose app brings this token. Raises Missing."""
+    channel, _, secret = text.removeprefix(APP).rpartition("_")
+    linked = await _by_id(context.store, channel) if text.startswith(APP) and secret and len(text) < 200 else None
+    if linked is None or not linked.link.app or not hmac.compare_digest(digest(secret), linked.link.app):
+        raise Missing("app")
+    return linked
+
+
+async def _by_id(store: Store, link: str) -> Linked | None:
+    channel = await store.channel_by_id(link) if link else None
+    return None if channel is None else await find(store, channel.account, channel.id)
+
+
+def door(context: Context, linked: Linked, credential: rows.Credential) -> Door:
+    """How the desk is called. Raises SealBroken."""
+    plain = context.channels.vault.open(credential.sealed, place=place(linked.account, credential.id))
+    return Door(linked.link.base, linked.link.instance, plain["token"])
+
+
+async def open_door(context: Context, linked: Linked) -> Door | None:
+    """The same, or None where the token does not open: with another master key it is not readable now."""
+    credential = await context.store.credential(linked.account, linked.link.credential)
+    if credential is None:
+        return None
+    try:
+        return door(context, linked, credential)
+    except SealBroken:
+        return None
+
+
+async def connect(context: Context, account: str, channel: str, visit: Visit, *, desk: str, name: str, actor: str) -> str:
+    """Link a channel with the desk that an admin came from, or link it anew. Returns the secret, which is kept nowhere. Raises Missing."""
+    secret = _secret(context.rng)
+
+    async def act() -> None:
+        store, now = context.store, context.clock.now()
+        if await store.channel(account, channel) is None:
+            raise Missing("channel")
+        before = await find(store, account, channel)
+        agent = before.link.agent if before else context.new_id("agt")
+        credential = before.link.credential if before else context.new_id("crd")
+        vault, plain = context.channels.vault, {"token": visit.token}
+        changes = Changes(account, now, actor)
+        changes.puts += [
+            rows.Agent(account, agent, f"{name} ({visit.subdomain})", "agent", now),
+            rows.Credential(
+                account, credential, desk, vault.seal(plain, place=place(account, credential)), vault.fingerprint(plain), "", now
+            ),
+        ]
+        link = Link(
+            desk=desk, name=name, subdomain=visit.subdomain, base=visit.base, instance=visit.instance, locale=visit.locale, agent=agent,
+            credential=credential, digest=digest(secret), former=before.link.digest if before else "", former_until=now + OVERLAP if before
+            else 0, app=before.link.app if before else "", linked_at=now,
+        )  # fmt: skip
+        changes.puts.append(_document(account, channel, link, now, before.version + 1 if before else 1))
+        if await store.document(account, CURSOR, channel) is None:
+            # What was said before belongs to nobody there.
+            changes.puts.append(cursor_row(account, channel, await _end(store, account), now, 1))
+        changes.loose.append(Loose("channel", channel, de.DeskLinked(desk), channel))
+        await store.commit(changes)
+
+    await retrying(act)
+    return secret
+
+
+async def new_app_token(context: Context, account: str, channel: str, *, actor: str) -> str:
+    """A token for the desk's app; the one before is void. Its text is kept nowhere. Raises Missing."""
+    secret = _secret(context.rng)
+    await change(context, account, channel, lambda link: (msgspec.structs.replace(link, app=digest(secret)), None), actor=actor)
+    return f"{APP}{channel}_{secret}"
+
+
+async def stopped(context: Context, linked: Linked, code: str) -> None:
+    """The desk does not let us in. Told once."""
+
+    def act(link: Link) -> tuple[Link, Event | None]:
+        if link.stopped_at:
+            return link, None
+        return msgspec.structs.replace(link, stopped_at=context.clock.now(), code=code), de.DeskStopped(code)
+
+    await change(context, linked.account, linked.channel, act)
+
+
+async def resumed(context: Context, linked: Linked) -> None:
+    """It does again."""
+
+    def act(link: Link) -> tuple[Link, Event | None]:
+        return (msgspec.structs.replace(link, stopped_at=0, code=""), de.DeskResumed()) if link.stopped_at else (link, None)
+
+    await change(context, linked.account, linked.channel, act)
+
+
+async def ended(context: Context, linked: Linked, *, for_good: bool, by: str) -> None:
+    """The desk has switched the connection off, or removed it."""
+    standing = REMOVED if for_good else OFF
+
+    def act(link: Link) -> tuple[Link, Event | None]:
+        if link.standing == standing:
+            return link, None
+        return msgspec.structs.replace(link, standing=standing, by=by), de.DeskEnded(by)
+
+    await change(context, linked.account, linked.channel, act)
+
+
+async def begun(context: Context, linked: Linked) -> None:
+    """The desk has switched the connection on."""
+
+    def act(link: Link) -> tuple[Link, Event | None]:
+        if link.standing == ACTIVE:
+            return link, None
+        return msgspec.structs.replace(link, standing=ACTIVE, by=""), de.DeskLinked(link.desk)
+
+    await change(context, linked.account, linked.channel, act)
+
+
+async def change(
+    context: Context, account: str, channel: str, act: Callable[[Link], tuple[Link, Event | None]], *, actor: str = "system"
+) -> None:
+    """Change what is kept of a link, with the event of it. Raises Missing."""
+
+    async def once() -> None:
+        linked = await find(context.store, account, channel)
+        if linked is None:
+            raise Missing("link")
+        after, event = act(linked.link)
+        if after == linked.link:
+            return
+        changes = Changes(account, context.clock.now(), actor)
+        changes.puts.append(_document(account, channel, after, changes.at, linked.version + 1))
+        if event is not None:
+            changes.loose.append(Loose("channel", channel, event, channel))
+        await context.store.commit(changes)
+
+    await retrying(once)
+
+
+class Reached(msgspec.Struct, frozen=True):
+    """Up to which event of the account's ledger the desk has everything."""
+
+    seq: int
+
+
+async def reached(store: Store, linked: Linked) -> tuple[int, int]:
+    """That event's number, and the version of the row that says so."""
+    document = await store.document(linked.account, CURSOR, linked.channel)
+    return (0, 0) if document is None else (msgspec.json.decode(document.data, type=Reached).seq, document.version)
+
+
+def cursor_row(account: str, channel: str, seq: int, at: int, version: int) -> rows.Document:
+    """Write: the desk has everything up to there."""
+    return rows.Document(account, CURSOR, channel, version, at, msgspec.json.encode(Reached(seq)).decode())
+
+
+async def _end(store: Store, account: str) -> int:
+    """The number of the account's last event: halved down to, since numbers are shared by all accounts and only grow."""
+    low, high = 0, 1
+    while await store.account_events(account, after=high, limit=1):
+        low, high = high, high * 2
+    while low < high:
+        middle = (low + high) // 2
+        if await store.account_events(account, after=middle, limit=1):
+            low = middle + 1
+        else:
+            high = middle
+    return high
+
+
+def _linked(document: rows.Document) -> Linked:
+    return Linked(document.account, document.id, msgspec.json.decode(document.data, type=Link), document.version)
+
+
+def _document(account: str, channel: str, link: Link, at: int, version: int) -> rows.Document:
+    return rows.Document(account, KIND, channel, version, at, msgspec.json.encode(link).decode())

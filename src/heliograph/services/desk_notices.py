@@ -1,0 +1,114 @@
+"""What an app in a desk is given: each live incident that concerns replies written there, with where these are in the desk."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import msgspec
+
+from heliograph.domain.incident import Incident
+from heliograph.domain.retry import SECOND
+from heliograph.projections.facts import GRAVEST, Affected, facts
+from heliograph.projections.wording import desk as words
+from heliograph.services import incidents
+from heliograph.services.context import Context
+from heliograph.services.desk_happenings import place_of
+from heliograph.services.desk_links import Linked
+from heliograph.services.impact import provider_title, recent_impact
+from heliograph.services.notices import KIND, parts
+
+#: Seconds after which the app asks again.
+POLL = 15
+#: For how long one answer serves everybody who asks: all agents' apps ask for the same. Microseconds.
+FRESH = 2 * SECOND
+#: Replies of an incident that an answer names: those that are open come first.
+MOST = 1_000
+OPEN = frozenset({"waiting", "asked"})
+
+
+class Reply(msgspec.Struct):
+    """One affected reply. The desk's numbers are null until it has told them."""
+
+    external_id: str
+    ticket_id: int | None
+    comment_id: int | None
+    became: str
+
+
+class Notice(msgspec.Struct):
+    """One incident. `wording` by language."""
+
+    incident: str
+    number: int
+    severity: str
+    since: str
+    over: bool
+    replies: list[Reply]
+    wording: dict[str, dict[str, str | dict[str, str]]]
+
+
+class Answer(msgspec.Struct):
+    """What the app gets."""
+
+    poll_after: int
+    notices: list[Notice]
+
+
+@dataclass(slots=True)
+class Noticing:
+    """One per process: what was answered lately, by link, and where comments are, which never changes once it is known."""
+
+    _kept: dict[tuple[str, str], tuple[int, Answer]] = field(default_factory=dict)
+    _places: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+
+    async def answer(self, context: Context, linked: Linked) -> Answer:
+        """For the app of a link. Raises Unavailable."""
+        key, now = (linked.account, linked.channel), context.clock.now()
+        known = self._kept.get(key)
+        if known is not None and now - known[0] < FRESH:
+            return known[1]
+        notices = []
+        for document in await context.store.documents(linked.account, KIND):
+            id, reader = parts(document.id)
+            # Whom to tell about what, and for how long, is decided for all agents in one place; those of the desk are one of them.
+            if reader == linked.link.agent:
+                notice = await self._notice(context, linked, await incidents.find(context.store, id, linked.account))
+                notices += [notice] if notice is not None else []
+        answer = Answer(POLL, notices)
+        self._kept[key] = (now, answer)
+        return answer
+
+    async def _notice(self, context: Context, linked: Linked, incident: Incident) -> Notice | None:
+        affected = [
+            one for one in await recent_impact(context, incident, linked.account)
+            if one.channel == linked.channel and one.agent == linked.link.agent
+        ]  # fmt: skip
+        if not affected or incident.merged_into:
+            return None
+        title = await provider_title(context, incident)
+        counted = facts(incident, affected, provider_title=title, account=linked.account, agent=linked.link.agent)
+        since = datetime.fromtimestamp(incident.onset_at / SECOND, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return Notice(
+            incident.id, incident.number, incident.severity.value, since, incident.over,
+            [await self._reply(context, linked, comment, became) for comment, became in _replies(affected)], words.app(counted),
+        )  # fmt: skip
+
+    async def _reply(self, context: Context, linked: Linked, comment: str, became: str) -> Reply:
+        key = (linked.account, comment)
+        if key not in self._places:
+            place = await place_of(context.store, linked.account, comment)
+            if place is None:
+                return Reply(comment, None, None, became)
+            if len(self._places) >= 100 * MOST:
+                self._places.clear()
+            self._places[key] = (place.ticket, place.comment)
+        ticket, number = self._places[key]
+        return Reply(comment, ticket, number or None, became)
+
+
+def _replies(affected: list[Affected]) -> list[tuple[str, str]]:
+    """Each comment once, with the gravest of what became of its parts; open ones first."""
+    found: dict[str, str] = {}
+    for one in affected:
+        if one.comment:
+            found[one.comment] = min(found.get(one.comment, one.became), one.became, key=GRAVEST.index)
+    return sorted(found.items(), key=lambda each: each[1] not in OPEN)[:MOST]

@@ -1,0 +1,1 @@
+"""What Zendesk, its admins and our app there call."""
