@@ -6,6 +6,7 @@ import time
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
+from urllib.parse import parse_qsl
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector, web
 
@@ -15,11 +16,14 @@ from heliograph.sandbox.outbox import Callback
 from heliograph.sandbox.pulse import changed, deliver
 from heliograph.sandbox.wire import SECOND, Cut, Drip, Drop, Outcome, Park, Refuse, Reply, Request, Response, Upload
 from heliograph.sandbox.world import Sandbox
+from heliograph.sandbox.zendesk import control as zendesk_control, desk as zendesk_desk, pages as zendesk_pages
+from heliograph.sandbox.zendesk.carrying import through_sockets
+from heliograph.sandbox.zendesk.errands import carry_all
 
 _BODY_LIMIT = 60 * 1_048_576
 _CALLS_AT_ONCE = 8
 #: What follows a listener's own address; with all others it is the service's name.
-PREFIXES = {"sunshine": "/sc", "telegram": ""}
+PREFIXES = {"sunshine": "/sc", "telegram": "", "zendesk": ""}
 
 
 def now() -> int:
@@ -99,6 +103,10 @@ async def start(*, host: str, port: int, sandbox: Sandbox, service_ports: Mappin
 
     keep(deliver(sandbox, receive, sleep=_sleep, start=keep))
     keep(_watch_doors(sandbox, doors))
+    sandbox.zendesk.center.base = doors["zendesk"].url
+    keep(carry_all(
+        sandbox.zendesk.center.errands, sandbox.now, through_sockets(client), changed=lambda wait: changed(sandbox, _sleep, wait), start=keep
+    ))  # fmt: skip
     return RunningSandbox(front.url, _urls(doors), sandbox, listeners, tasks, client)
 
 
@@ -209,6 +217,15 @@ def _front_app(sandbox: Sandbox, doors: Mapping[str, _Listener]) -> web.Applicat
     async def page(request: web.Request) -> web.StreamResponse:
         return _plain(pages.page(request.path))
 
+    async def zendesk_page(request: web.Request) -> web.StreamResponse:
+        return _plain(zendesk_pages.page(request.path))
+
+    async def steer_zendesk(request: web.Request) -> web.StreamResponse:
+        return _plain(zendesk_control.handle(sandbox.zendesk.center, await _read(request)))
+
+    async def watch_zendesk(request: web.Request) -> web.StreamResponse:
+        return await _stream(sandbox, request, lambda: zendesk_desk.news(sandbox.zendesk.center, request.query))
+
     async def watch_counts(request: web.Request) -> web.StreamResponse:
         return await _stream(sandbox, request, lambda: pages.strip_news(sandbox))
 
@@ -218,6 +235,10 @@ def _front_app(sandbox: Sandbox, doors: Mapping[str, _Listener]) -> web.Applicat
     app = web.Application(client_max_size=_BODY_LIMIT)
     for path in pages.PATHS:
         app.router.add_get(path, page)
+    for path in zendesk_pages.PATHS:
+        app.router.add_get(path, zendesk_page)
+    app.router.add_get(zendesk_pages.STREAM, watch_zendesk)
+    app.router.add_route("*", zendesk_control.PREFIX + "/{path:.*}", steer_zendesk)
     app.router.add_get("/sandbox/urls", urls)
     app.router.add_get("/sandbox/counts/stream", watch_counts)
     app.router.add_get("/sandbox/phone/stream", watch_phone)
@@ -231,7 +252,11 @@ async def _read(request: web.Request) -> Request:
     form: dict[str, str] = {}
     files: list[Upload] = []
     body = b""
-    if request.content_type in ("multipart/form-data", "application/x-www-form-urlencoded"):
+    if request.content_type == "application/x-www-form-urlencoded":
+        # Kept as it came, too: one official client calls the bytes of a file a form.
+        body = await request.read()
+        form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+    elif request.content_type == "multipart/form-data":
         try:
             fields = await request.post()
         except ValueError:
