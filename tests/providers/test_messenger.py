@@ -16,6 +16,7 @@ from heliograph.ports.provider import (
     Address,
     BadSignature,
     Deferred,
+    InboundMessage,
     Invalid,
     Part,
     PollFailed,
@@ -210,6 +211,12 @@ def test_signatures_are_judged_alike_by_others(body: bytes) -> None:
 # --- echoes -------------------------------------------------------------------------------------------------------
 
 
+def told(message: dict[str, Any]) -> RawRequest:
+    event = {"sender": {"id": "5001"}, "recipient": {"id": "1001"}, "timestamp": 1772357400001, "message": message}
+    body = {"object": "page", "entry": [{"id": "1001", "time": 1772357400001, "messaging": [event]}]}
+    return signed(json.dumps(body).encode(), CASE.webhook_secrets[0])
+
+
 def echo(metadata: str | None, app_id: int, **more: Any) -> RawRequest:
     message = {
         "mid": "m_e1",
@@ -242,3 +249,19 @@ def test_without_an_app_id_only_metadata_tells_ours() -> None:
     (unknown,) = offline(app_id="").parse(echo(None, 9001))
     (named,) = offline(app_id="").parse(echo(f"heliograph:{KEY}", 9001))
     assert isinstance(known, Receipt) and isinstance(named, Receipt) and not isinstance(unknown, Receipt)
+
+
+@pytest.mark.parametrize(
+    "attachments", [[{"type": ["image"]}], [{"type": {}, "payload": 7}], [7], "no list", [{"type": "image", "payload": {"url": 5}}]]
+)
+def test_an_attachment_that_cannot_be_read_costs_no_words(attachments: Any) -> None:
+    (fact,) = offline().parse(told({"mid": "m_1", "text": "Broken?", "attachments": attachments}))
+    assert isinstance(fact, InboundMessage) and fact.contents == (Text("Broken?"),)
+    assert bool(fact.not_carried) == isinstance(attachments, list)
+
+
+def test_a_message_without_an_id_is_not_lost() -> None:
+    (fact,), (other,) = (offline().parse(told({"text": text})) for text in ("One", "Two"))
+    assert isinstance(fact, InboundMessage) and isinstance(other, InboundMessage)
+    assert fact.contents == (Text("One"),) and fact.event_id != other.event_id
+    assert offline().parse(told({"text": "One"})) == [fact]

@@ -97,7 +97,7 @@ def _sticker(attachment: Mapping[str, Any]) -> str:
 
 
 def _attachment(attachment: Mapping[str, Any]) -> Content | None:
-    kind, payload = attachment.get("type"), table(attachment.get("payload"))
+    kind, payload = text(attachment.get("type")), table(attachment.get("payload"))
     url = text(payload.get("url"))
     if kind in FILES:
         return _file(*FILES[kind], url) if url else None
@@ -109,7 +109,7 @@ def _attachment(attachment: Mapping[str, Any]) -> Content | None:
     link = text(attachment.get("url")) or url
     if kind in SHARED or kind == "fallback":
         summary = f"{words} {link}".strip()
-        return Rich(str(kind), summary, wire.storable(dict(attachment))) if summary else None
+        return Rich(kind, summary, wire.storable(dict(attachment))) if summary else None
     return None
 
 

@@ -120,9 +120,8 @@ def _said(
 
 def _message(event: Mapping[str, Any], message: Mapping[str, Any], event_id: str, owner: Owner) -> Inbound:
     sender, recipient = ident(table(event.get("sender")).get("id")), ident(table(event.get("recipient")).get("id"))
-    mid, at = ident(message.get("mid")), _micros(event.get("timestamp"))
-    if not mid:
-        return Ignored(event_id, "incomplete_message")
+    # What has no id is told from others by all that it says: better twice than never.
+    mid, at = ident(message.get("mid")) or event_id, _micros(event.get("timestamp"))
     if message.get("is_deleted") is True:
         return Ignored(f"deleted:{mid}", "deleted")
     if message.get("is_self") is True:
