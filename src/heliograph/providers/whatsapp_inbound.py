@@ -157,10 +157,11 @@ def _receipt(row: Row, _: Row, fallback_id: str) -> Iterator[Inbound]:
         errors = [table(each) for each in rows(row.get("errors"))]
         error = errors[0] if errors else {}
         reason, code, detail = graph.error_reason(error, CODES), graph.error_code(error), graph.error_detail(error)
-    # A group's message has a status for each who has got it.
+    # A group's message has a status for each member; that one of them could not get it is not the end of it.
     whom = ident(row.get("recipient_participant_id")) or ident(row.get("recipient_participant_user_id"))
     event_id = ":".join(each for each in (wamid or fallback_id, said, whom) if each)
-    yield Receipt(event_id, level, moment(row.get("timestamp")), wamid, key, reason=reason, code=code, detail=detail)
+    at, final = moment(row.get("timestamp")), not (whom and level is ReceiptLevel.FAILED)
+    yield Receipt(event_id, level, at, wamid, key, reason=reason, code=code, detail=detail, final=final)
 
 
 def moment(value: Any) -> int:
