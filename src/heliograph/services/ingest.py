@@ -18,6 +18,7 @@ from heliograph.ports.provider import (
     Receipt,
 )
 from heliograph.ports.store import Changes, Duplicate, Loose
+from heliograph.services import inbound_files
 from heliograph.services.context import Context, retrying
 from heliograph.services.parts import dump_contents
 from heliograph.services.receipts import take_receipt
@@ -84,6 +85,8 @@ async def _message(context: Context, channel: rows.Channel, item: InboundMessage
         rows.TouchTicket(channel.account, ticket, changes.at),
         rows.HeardFrom(channel.account, conversation.id, ticket, item.occurred_at if by_contact else 0),
     ]  # fmt: skip
+    if inbound_files.to_fetch(item.contents):
+        changes.puts.append(inbound_files.noted(channel.account, comment, channel=channel.id, ticket=ticket, now=changes.at))
     received = ev.MessageReceived(item.author.value, comment, item.message_id)
     changes.loose.append(Loose("ticket", ticket, received, channel.id, item.occurred_at))
     changes.loose += [Loose("ticket", ticket, ev.PartNotCarried(kind, comment), channel.id) for kind in item.not_carried]

@@ -1,13 +1,12 @@
 """Files of comments: what a contact sends is shown or saved, and never run."""
 
-from typing import cast
 from urllib.parse import quote
 
 from litestar import Response, get
 from litestar.params import FromPath
 
 from heliograph.domain.content import Media
-from heliograph.ports.provider import FetchesMedia, PollFailed
+from heliograph.services import inbound_files
 from heliograph.services.context import Missing
 from heliograph.services.parts import load_contents
 from heliograph.web.auth import current
@@ -35,7 +34,10 @@ async def file(request: Asked, comment: FromPath[str], index: FromPath[int]) -> 
     media = contents[index] if 0 <= index < len(contents) else None
     if row is None or not isinstance(media, Media):
         raise Missing("file")
-    data = await _bytes(request, row.ticket, media)
+    try:
+        data = await inbound_files.data_of(running(request).context, account, row, index)
+    except inbound_files.NotThere:
+        raise Refused(502, "The provider does not hand out this file now. Try again later.") from None
     shown = picture(data)
     headers = {
         "cache-control": "private, max-age=86400",
@@ -45,21 +47,3 @@ async def file(request: Asked, comment: FromPath[str], index: FromPath[int]) -> 
         "content-disposition": f"{'inline' if shown else 'attachment'}; filename*=UTF-8''{quote(media.name or 'file', safe='')}",
     }
     return Response(data, media_type=shown or "application/octet-stream", headers=headers)
-
-
-async def _bytes(request: Asked, ticket_id: str, media: Media) -> bytes:
-    context, account = running(request).context, current(request).account
-    if media.file is not None:
-        try:
-            return await context.files.get(media.file)
-        except KeyError:
-            raise Missing("file") from None
-    ticket = await context.store.ticket(account, ticket_id)
-    channel = await context.store.channel(account, ticket.channel) if ticket is not None else None
-    connected = await context.channels.get(channel.account, channel.id) if channel is not None else None
-    if connected is None or "fetch_media" not in connected.spec.capabilities:
-        raise Missing("file")
-    try:
-        return await cast("FetchesMedia", connected.provider).fetch_media(media)
-    except PollFailed:
-        raise Refused(502, "The provider does not hand out this file now. Try again later.") from None

@@ -1,0 +1,90 @@
+"""Files of contacts are copied at once, through trouble, and what can never be had is said on the ticket."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from heliograph.domain.events import PartNotCarried
+from heliograph.sandbox.wire import Upload
+from heliograph.services import inbound_files
+from heliograph.services.inbound_files import GIVEN_UP, KIND, LONGEST
+from heliograph.storage.ledger import decode
+from tests.services.test_quarantine import Later
+from tests.storage.conftest import empty_database, postgres_server, server_folder
+from tests.web.installation import House, house
+
+__all__ = ["empty_database", "postgres_server", "server_folder"]
+PNG = b"\x89PNG\r\n\x1a\n picture"
+
+
+@pytest_asyncio.fixture(params=["sqlite", "postgres"])
+async def here(tmp_path: Path, request: pytest.FixtureRequest, empty_database: str) -> AsyncIterator[House]:
+    """A house on each engine."""
+    async with house(tmp_path, database=empty_database if request.param == "postgres" else "") as made:
+        yield made
+
+
+async def sends_a_file(here: House) -> Any:
+    """The contact sends a picture; returns the comment's row once it is in."""
+    contacts = here.sandbox.sandbox.sunshine.contacts
+    kept = contacts.upload(here.demo.conversation_id, Upload("file", "cat.png", "image/png", PNG), here.sandbox.url)
+    contacts.write(here.demo.conversation_id, {"type": "image", "mediaUrl": kept.url})
+    ticket = (await here.ticket())["id"]
+
+    async def comments() -> Any:
+        return [each for each in await here.application.context.store.comments("acc_one", ticket) if "media" in each.body]
+
+    return (await here.eventually(comments, bool))[-1]
+
+
+async def waiting(here: House) -> int:
+    return len(await here.application.context.store.documents_of_all(KIND))
+
+
+def taken_away(here: House) -> Any:
+    """The provider hands out nothing; calling what comes back makes it do so again."""
+    (app,) = here.sandbox.sandbox.sunshine.center.apps.values()
+    there = dict(app.attachments)
+    app.attachments.clear()
+    return lambda: app.attachments.update(there)
+
+
+async def test_a_file_is_here_when_the_provider_has_it_no_longer(here: House) -> None:
+    comment = await sends_a_file(here)
+    context = here.application.context
+    assert await waiting(here) == 1
+    await inbound_files.step(context)
+    assert await waiting(here) == 0
+    taken_away(here)
+    assert await inbound_files.data_of(context, "acc_one", comment, 0) == PNG
+
+
+async def test_it_is_tried_until_it_is_there(here: House) -> None:
+    comment = await sends_a_file(here)
+    context = here.application.context
+    give_back = taken_away(here)
+    await inbound_files.step(context)
+    assert await waiting(here) == 1
+    with pytest.raises(inbound_files.NotThere):
+        await inbound_files.data_of(context, "acc_one", comment, 0)
+    give_back()
+    await inbound_files.step(context)
+    assert await waiting(here) == 1, "not before its time"
+    context.clock = Later(context.clock, LONGEST)
+    await inbound_files.step(context)
+    assert await waiting(here) == 0
+    assert await inbound_files.data_of(context, "acc_one", comment, 0) == PNG
+
+
+async def test_what_can_never_be_had_is_said_on_the_ticket(here: House) -> None:
+    comment = await sends_a_file(here)
+    taken_away(here)
+    context = here.application.context
+    context.clock = Later(context.clock, GIVEN_UP + 1)
+    await inbound_files.step(context)
+    assert await waiting(here) == 0
+    read = await context.store.events("acc_one", stream="ticket", stream_id=comment.ticket, after=0, limit=100)
+    assert PartNotCarried("file", comment.id) in [decode(event) for event in read]
