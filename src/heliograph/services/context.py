@@ -12,6 +12,7 @@ from heliograph.ports.store import Conflict, Fenced, Store
 from heliograph.services.breaker import Breaker
 from heliograph.services.channels import Channels
 from heliograph.services.policies import Policies
+from heliograph.services.templates import Templates
 
 T = TypeVar("T")
 #: How often an act is decided anew when somebody else was quicker; beyond it something is wrong.
@@ -49,6 +50,7 @@ class Context:
     probe_wanted: asyncio.Event = field(default_factory=asyncio.Event)
     #: Set when a channel was connected or changed, so that it is listened to at once.
     channels_changed: asyncio.Event = field(default_factory=asyncio.Event)
+    templates: Templates = field(default_factory=Templates)
     _last_id: int = 0
     _tickets: dict[tuple[str, str], rows.Ticket] = field(default_factory=dict)
 

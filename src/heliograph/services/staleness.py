@@ -3,7 +3,7 @@
 import msgspec
 
 from heliograph.domain import events as ev
-from heliograph.domain.content import Text
+from heliograph.domain.content import Rich, Text
 from heliograph.domain.delivery import Delivery, Question
 from heliograph.domain.retry import SECOND
 from heliograph.domain.staleness import FRESH, LIMIT, Circumstances, stale
@@ -52,7 +52,8 @@ async def question_of(context: Context, delivery: Delivery, connected: Connected
         return None
     decided, solved = await _acts(context, delivery)
     since = max(delivery.queued_at, decided)
-    window = connected.spec.reply_window
+    # What the provider has approved beforehand may go at any time.
+    window = None if _is_template(mine) else connected.spec.reply_window
     return stale(
         Circumstances(
             now,
@@ -80,6 +81,10 @@ async def _acts(context: Context, delivery: Delivery) -> tuple[int, int]:
                 solved = event.recorded_at if event.kind == ev.TicketSolved.kind else 0
         after = events[-1].seq
     return decided, solved
+
+
+def _is_template(comment: rows.CommentRead) -> bool:
+    return any(isinstance(content, Rich) and content.kind == "template" for content in load_contents(comment.body))
 
 
 def _text(comment: rows.CommentRead) -> str:

@@ -305,6 +305,15 @@
       $("send").disabled = false;
       if (successful) saved(elt);
       else failed(elt, xhr);
+    } else if (elt.id === "approved-open") {
+      if (successful) $("approved").showModal();
+      else announce(t("That did not work. Try again."));
+    } else if (elt.dataset && "approved" in elt.dataset) {
+      const problem = $("approved-problem");
+      problem.textContent = successful ? "" : xhr.responseText.length < 600 ? xhr.responseText : t("That did not work. Try again.");
+      problem.hidden = successful;
+      if (successful) $("approved").close();
+      stuck = stuck || successful;
     } else if (elt.dataset && elt.dataset.says) {
       const said = $(elt.dataset.says);
       const words = (xhr.getResponseHeader("content-type") || "").startsWith("text/plain") ? xhr.responseText : "";

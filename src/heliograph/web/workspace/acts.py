@@ -49,30 +49,31 @@ async def write_reply(request: Asked, ticket: FromPath[str]) -> Response[str]:
     data = [await one.read() for one in uploads]
     files_of = [hashlib.sha256(each).hexdigest() for each in data]
     digest = hashlib.sha256("\n".join([ticket, str(public), text, replaces, *files_of]).encode()).hexdigest()
-    if (before := await context.store.answer(actor.account, _name(key))) is not None:
-        return _again(before, digest)
+    if (before := await context.store.answer(actor.account, key_name(key))) is not None:
+        return again(before, digest)
     contents: list[Content] = [Text(text)] if text else []
     contents += await _keep(context, actor, uploads, data)
     try:
         await reply.reply(
             context, actor.account, ticket, agent=actor.agent, actor=actor.actor, contents=contents, public=public,
-            answer=lambda written: rows.Answer(actor.account, _name(key), digest, 204, written.comment, context.clock.now()),
+            answer=lambda written: rows.Answer(actor.account, key_name(key), digest, 204, written.comment, context.clock.now()),
             replaces=replaces,
         )  # fmt: skip
     except Duplicate:
-        before = await context.store.answer(actor.account, _name(key))
+        before = await context.store.answer(actor.account, key_name(key))
         if before is None:
             raise
-        return _again(before, digest)
+        return again(before, digest)
     return done("changed")
 
 
-def _name(key: str) -> str:
-    # Apart from the keys of the API, which others choose.
+def key_name(key: str) -> str:
+    """Under which a form's key is kept: apart from the keys of the API, which others choose."""
     return f"desk {key}"
 
 
-def _again(before: rows.Answer, digest: str) -> Response[str]:
+def again(before: rows.Answer, digest: str) -> Response[str]:
+    """The answer to a form that was sent before, as it was or changed."""
     if before.digest == digest:
         return done("changed")
     return Response(ANOTHER, status_code=409, media_type="text/plain", headers={**HEADERS, "hx-trigger": "changed"})

@@ -9,6 +9,7 @@ from heliograph.bootstrap.application import Application
 from heliograph.domain.content import Content, Text
 from heliograph.domain.delivery import Delivery
 from heliograph.domain.events import PartNotCarried
+from heliograph.domain.retry import SECOND
 from heliograph.ports import rows
 from heliograph.projections.timeline import Entry, timeline
 from heliograph.services import incidents
@@ -71,6 +72,10 @@ class Case(NamedTuple):
     standing: Standing
     #: Replies of this conversation that wait, of this ticket or an earlier one.
     waiting: int
+    #: What the channel's provider can do beyond sending.
+    capabilities: frozenset[str]
+    #: Whether the time in which the provider allows a reply is over.
+    window_closed: bool
 
 
 async def lines(application: Application, account: str, *, show: str, number: int) -> Lines:
@@ -104,7 +109,11 @@ async def case(application: Application, account: str, ticket_id: str) -> Case:
     if conversation is None or ticket.channel not in known:
         raise Missing("ticket")
     waiting = {d.comment for d in await store.open_deliveries(account, ticket.conversation)}
-    return Case(ticket, contact.name if contact else "", conversation, known[ticket.channel], len(waiting))
+    standing = known[ticket.channel]
+    spec = application.specs[standing.channel.provider]
+    heard = conversation.last_inbound_at
+    closed = bool(spec.reply_window and heard and application.context.clock.now() - heard > spec.reply_window * SECOND)
+    return Case(ticket, contact.name if contact else "", conversation, standing, len(waiting), spec.capabilities, closed)
 
 
 async def bubbles(application: Application, case: Case) -> list[Bubble]:

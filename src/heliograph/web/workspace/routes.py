@@ -12,6 +12,7 @@ from heliograph.services.context import Invalid, Missing
 from heliograph.web.problems import Refused
 from heliograph.web.workspace import asking
 from heliograph.web.workspace.acts import ACTS
+from heliograph.web.workspace.approved import APPROVED
 from heliograph.web.workspace.assets import asset
 from heliograph.web.workspace.channels import CHANNELS
 from heliograph.web.workspace.language import listen
@@ -44,7 +45,7 @@ def _sealed(request: asking.Asked, error: SealBroken) -> Response[Any]:
 
 workspace = Router(
     path="/",
-    route_handlers=[*PAGES, *ACTS, *CHANNELS, *NOTICES, *STATUS, *SIGNING, sending_piece, file, live, asset],
+    route_handlers=[*PAGES, *ACTS, *APPROVED, *CHANNELS, *NOTICES, *STATUS, *SIGNING, sending_piece, file, live, asset],
     exception_handlers={
         Refused: asking.refused, Missing: asking.missing, Invalid: _invalid, Refusal: _refusal, Unavailable: _unsaved, Conflict: _unsaved,
         SealBroken: _sealed,
