@@ -16,6 +16,8 @@ def drill(
     server: Annotated[str, Parameter(help="A PostgreSQL address on which databases may be made: drills there too.")] = "",
     sqlite: Annotated[bool, Parameter(help="Drill on SQLite.")] = True,
     uncompressed: Annotated[bool, Parameter(negative="", help="Let scenario F last its nine minutes.")] = False,
+    random: Annotated[int, Parameter(help="So many drills that are drawn by chance, instead of all scenarios.")] = 0,
+    seed: Annotated[str, Parameter(help="What they are drawn from: the same seed makes the same drills.")] = "1",
     keep: Annotated[Path | None, Parameter(help="Folder in which all that the processes wrote stays.")] = None,
     build: Annotated[Path, Parameter(help="Folder of drill.json.")] = Path("build"),
 ) -> int:
@@ -27,6 +29,7 @@ def drill(
 
       heliograph drill
       heliograph drill A D --server postgresql://localhost/postgres
+      heliograph drill --random 20 --seed 7
 
     Exit codes: 0 every bar was held · 1 one was missed, which is told · 2 the command was not understood.
     """
@@ -34,9 +37,14 @@ def drill(
     if unknown:
         known = ", ".join(f"{scenario.letter} {scenario.title}" for scenario in SCENARIOS)
         raise Fault(f"There is no scenario {', '.join(unknown)}. There are: {known}.", code=USAGE)
-    results = asyncio.run(
-        run(letters, server=server, uncompressed=uncompressed, sqlite=sqlite, tell=lambda result: report.show(out, result), keep=keep)
-    )
-    report.compare(out, results)
+    drilled = run(
+        letters, server=server, uncompressed=uncompressed, sqlite=sqlite, tell=lambda result: report.show(out, result), keep=keep,
+        drawn=random, seed=seed,
+    )  # fmt: skip
+    results = asyncio.run(drilled)
+    if random:
+        out.print(f"{sum(result['held'] for result in results)} of {len(results)} held every bar.")
+    else:
+        report.compare(out, results)
     out.print(f"Every figure: {report.write(build, results)}")
     return OK if results and all(result["held"] for result in results) else PROBLEM

@@ -120,12 +120,13 @@ async def _forced(run: Run, application: Application, old: Kept, deploy: Deploy)
     begun = await deploy.begin(WRONG)
     new = await verdict(run, application, old, begun, Stage.REFUSED)
     before = time.time()
-    code, said = await _force(run.place, new.row.id, "--share", "50")
+    code, said = await force(run.place, new.row.id, "--share", "50")
     run.expect(code == 0, f"it could not be forced: {said}")
     return before
 
 
-async def _force(place: Place, id: str, *options: str) -> tuple[int, str]:
+async def force(place: Place, id: str, *options: str) -> tuple[int, str]:
+    """Break the glass for a release that was refused: the command's exit code, and what it said."""
     arguments = ("release", "force", id, "--reason", "the drill breaks the glass", "--data", str(place.data), *options)
     return await command(*arguments, variables=place.variables())
 
@@ -137,7 +138,7 @@ async def nobody_passes(run: Run) -> None:
         await place.children[0].stop()
         bad = await place.process(place.variables(**WRONG), name="bad")
         new = await seen.release(application, seen.staged(Stage.UNPROVED, other_than=old.row.id), "the unproved release", seconds=30)
-        code, said = await _force(place, new.row.id)
+        code, said = await force(place, new.row.id)
         run.expect(code == 0, f"it could not be forced: {said}")
         onset = time.time()
         async with answering(place):

@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from heliograph.drill import deploys, outages
+from heliograph.drill import chance, deploys, outages, strain
 from heliograph.drill.place import place
 from heliograph.drill.processes import NotDrilled
 from heliograph.drill.scenario import Run, Scenario, as_json
@@ -27,23 +27,26 @@ SCENARIOS = (
     Scenario("H", "A deploy with a wrong webhook secret", deploys.wrong_webhook_secret),
     Scenario("I", "Answered 201, and failed by receipt", outages.failed_by_receipt),
     Scenario("J", "A reboot with bad settings and nobody to compare with", outages.reboot_with_bad_settings),
+    Scenario("K", "Half of the lanes on a bad release: what the others lose", strain.half_the_lanes, stores=("postgres",)),
+    Scenario("L", "A backlog goes out under the service's rate limit", strain.drained_at_a_limit),
 )
 #: Seconds that trouble lasts in a drill, and how long nine minutes are when they are compressed.
 OUTAGE, NINE_MINUTES, COMPRESSED = 5.0, 540.0, 20.0
 
 
 async def drill(
-    letters: Sequence[str], *, server: str, uncompressed: bool, sqlite: bool, tell: Callable[[dict[str, Any]], None], keep: Path | None
-) -> list[dict[str, Any]]:
+    letters: Sequence[str], *, server: str, uncompressed: bool, sqlite: bool, tell: Callable[[dict[str, Any]], None], keep: Path | None,
+    drawn: int = 0, seed: str = "",
+) -> list[dict[str, Any]]:  # fmt: skip
     """Run the scenarios that `letters` name (all, where it is empty). `server`: a PostgreSQL address on which databases may be made.
 
+    `drawn`: so many that are drawn by chance, from `seed`, each on one of the stores; of the others then only what `letters` name.
     `keep`: a folder in which everything that the processes wrote stays.
     """
     results = []
     stores = [name for name, there in (("sqlite", sqlite), ("postgres", bool(server))) if there]
-    for scenario in SCENARIOS:
-        if letters and scenario.letter not in letters:
-            continue
+    chosen = [scenario for scenario in SCENARIOS if scenario.letter in letters or not (letters or drawn)]
+    for scenario in [*chosen, *chance.scenarios(drawn, seed, tuple(stores))]:
         for store in stores:
             if store in scenario.stores:
                 result = await _one(scenario, store, server, uncompressed=uncompressed, keep=keep)
@@ -53,7 +56,7 @@ async def drill(
 
 
 async def _one(scenario: Scenario, store: str, server: str, *, uncompressed: bool, keep: Path | None) -> dict[str, Any]:
-    folder = (keep or Path(tempfile.mkdtemp(prefix="heliograph-drill-"))) / f"{scenario.letter}-{store}"
+    folder = (keep or Path(tempfile.mkdtemp(prefix="heliograph-drill-"))) / f"{scenario.letter.replace('/', '-')}-{store}"
     outage = OUTAGE if scenario.letter != "F" else NINE_MINUTES if uncompressed else COMPRESSED
     begun = time.monotonic()
     async with _database(server if store == "postgres" else "") as database, place(folder, database) as made:

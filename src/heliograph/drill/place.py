@@ -57,6 +57,8 @@ class Place:
     http: ClientSession
     sandbox: Sandbox
     port: int = 0
+    #: Address at which channels reach the service; "" is its own.
+    service: str = ""
     key_id: str = ""
     key_secret: str = field(default="", repr=False)
     #: Accounts on a key of their own, each with that key's id.
@@ -116,7 +118,7 @@ class Place:
         application = await build(self.config())
         try:
             for number, app in enumerate(apps):
-                await self._account(application, number, app, urls["sunshine"], agents, talks, own=number >= accounts - own)
+                await self._account(application, number, app, self.service or urls["sunshine"], agents, talks, own=number >= accounts - own)
         finally:
             await application.close()
 

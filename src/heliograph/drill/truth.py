@@ -12,6 +12,8 @@ LATE = 1.5
 #: Seconds around the beginning and the end of trouble in which two clocks may disagree about a reply.
 EDGE = 0.15
 NEVER = 2.0**40
+#: A reply that the service took sooner than this was not held up, in seconds; between this and LATE only a refusal of its own tells.
+SOON = 0.15
 
 
 class Span(NamedTuple):
@@ -46,6 +48,37 @@ async def held_up(place: Place) -> tuple[set[str], set[str]]:
             untold |= {r.delivery for r in mine if abs(span.start - r.at) <= EDGE or span.end - EDGE <= r.at <= gone + EDGE}
     late = {reply.delivery for reply in place.replies if taken.get(reply.delivery, NEVER) - reply.at > LATE}
     return (held - untold) | late, untold - late
+
+
+async def judged_by_time(place: Place) -> tuple[set[str], set[str]]:
+    """The same for trouble of any kind: held up is what was refused, what was taken without an answer, and what was taken late.
+
+    Of what was taken after SOON and before LATE, and was not refused, the record cannot tell.
+    """
+    accepted = (await place.sandbox.ask("GET", "accepted"))["accepted"]
+    calls = (await place.sandbox.ask("GET", "requests?operation=send"))["requests"]
+    return by_time(place.replies, accepted, calls)
+
+
+def by_time(replies: Iterable[Reply], accepted: Iterable[dict[str, Any]], calls: Iterable[dict[str, Any]]) -> tuple[set[str], set[str]]:
+    """See judged_by_time. `accepted` and `calls` are the sandbox's own records."""
+    replies, calls = list(replies), list(calls)
+    taken: dict[str, float] = {}
+    places: dict[str, list[tuple[float, str]]] = {}
+    for message in accepted:
+        for id in {label.partition(".")[0] for label in message["labels"]}:
+            taken.setdefault(id, message["at"] / SECOND)
+            places.setdefault(message["conversation"], []).append((message["at"] / SECOND, id))
+    held: set[str] = set()
+    for call in calls:
+        if call["taken"] and call["outcome"].startswith("dropped"):
+            # The calls of a conversation follow each other: it is the first that was taken from then on.
+            held |= {min(((at, id) for at, id in places.get(call["conversation"], []) if at >= call["at"] / SECOND), default=(0, ""))[1]}
+    held &= {reply.delivery for reply in replies}
+    held |= _refused(replies, calls, taken)
+    waits = {reply.delivery: taken.get(reply.delivery, NEVER) - reply.at for reply in replies}
+    held |= {id for id, wait in waits.items() if wait > LATE}
+    return held, {id for id, wait in waits.items() if SOON < wait <= LATE} - held
 
 
 def _spans(calls: Iterable[dict[str, Any]]) -> list[Span]:
