@@ -90,7 +90,7 @@ REFUSED: dict[Reason, tuple[int, ...]] = {
     ),
     Reason.TOO_LARGE: (11751, 21617, 30019),
     Reason.UNSUPPORTED: (12300, 30007, 63005, 63006, 63013, 63021),
-    Reason.BAD_REQUEST: (21602, 21609, 21620),
+    Reason.BAD_REQUEST: (21602, 21609, 21620, 21655, 21656, 63027, 63028, 63029, 63030),
     Reason.WINDOW_CLOSED: (63016,),
     Reason.OTHER: (30008, 63019, 63023, 29999),
 }
@@ -144,4 +144,5 @@ CASE = Case(
     encode=encode,
     broken=(b"%FF", b"\xff", b"%00"),
     proofs=4,
+    codes="heliograph.providers.twilio_codes",
 )

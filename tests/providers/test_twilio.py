@@ -15,9 +15,20 @@ from twilio.http.http_client import HttpClient
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
-from heliograph.domain.content import Location, Media, MediaKind, Text
+from heliograph.domain.content import Location, Media, MediaKind, Rich, Text
 from heliograph.domain.reasons import Reason
-from heliograph.ports.provider import Accepted, Address, BadSignature, InboundMessage, Inconclusive, Invalid, PollFailed, Receipt
+from heliograph.ports.provider import (
+    Accepted,
+    Address,
+    BadSignature,
+    InboundMessage,
+    Inconclusive,
+    Invalid,
+    PollFailed,
+    Receipt,
+    Template,
+    Unsupported,
+)
 from heliograph.providers.http import AiohttpHttp
 from heliograph.providers.registry import PROVIDERS
 from heliograph.providers.twilio import Twilio
@@ -115,6 +126,9 @@ def test_whatsapp_has_a_window_and_sms_has_none() -> None:
     assert build(sender=f"whatsapp:{SENDER}").spec.reply_window == 86_400
     assert build().spec.reply_window is None and build(sender="MG" + "4e" * 16).spec.reply_window is None
     assert isinstance(build(sender=f"whatsapp:{SENDER}"), Twilio)
+    offers = {sender: hasattr(build(sender=sender), "templates") for sender in (SENDER, f"whatsapp:{SENDER}", "MG" + "4e" * 16)}
+    assert list(offers.values()) == [False, True, True]
+    assert all(("templates" in build(sender=sender).spec.capabilities) == offered for sender, offered in offers.items())
 
 
 def test_a_text_beside_a_document_goes_as_a_message_of_its_own() -> None:
@@ -126,6 +140,74 @@ def test_a_text_beside_a_document_goes_as_a_message_of_its_own() -> None:
 def test_a_place_is_a_text_with_a_link() -> None:
     (part,) = build().render([Location(52.52, 13.405, "Depot", "Street 1")])
     assert part.payload == {"Body": "Depot\nStreet 1\nhttps://maps.google.com/?q=52.520000,13.405000"}
+
+
+# --- templates ----------------------------------------------------------------------------------
+
+WHATSAPP = f"whatsapp:{SENDER}"
+
+
+def content(sid: str, body: str, kind: str = "twilio/text", state: str = "approved", **more: Any) -> dict[str, Any]:
+    approval = {"status": state, "category": "UTILITY", "name": "parcel"}
+    return {"sid": sid, "friendly_name": "parcel", "language": "en", "types": {kind: {"body": body, **more}}, "approval_requests": approval}
+
+
+async def test_templates_that_text_alone_can_fill_are_offered(http: AiohttpHttp, server: MisbehavingServer) -> None:
+    following = f"{server.base_url}/v1/ContentAndApprovals?PageToken=2"
+    server.behave(
+        answer(200, {"contents": [
+            content("HX1", "Your parcel {{ 1 }} is at {{place}}, {{1}}."),
+            content("HX2", "x", state="pending"),
+            content("HX3", "x", "twilio/media", media=["https://a.example/{{1}}"]),
+            content("HX4", "x", "twilio/quick-reply", actions=[{"title": "{{1}}", "id": "a"}]),
+            content("HX5", "Fine?", "twilio/quick-reply", actions=[{"title": "Yes", "id": "yes"}]),
+            content("", "x"), content("HX6", ""), {"types": 7}, None,
+        ], "meta": {"next_page_url": following}}),
+        answer(200, {"contents": [content("HX7", "later")], "meta": {"next_page_url": "https://elsewhere.example/"}}),
+    )  # fmt: skip
+    found = await build(http, server.base_url, sender=WHATSAPP).templates()
+    assert [(each.name, each.text, each.values) for each in found] == [
+        ("parcel HX1", "Your parcel {{1}} is at {{place}}, {{1}}.", ("1", "place")),
+        ("parcel HX5", "Fine?", ()),
+        ("parcel HX7", "later", ()),
+    ]
+    assert (found[0].language, found[0].category) == ("en", "UTILITY")
+    assert [each.target for each in server.seen] == ["/v1/ContentAndApprovals?PageSize=100", "/v1/ContentAndApprovals?PageToken=2"]
+
+
+async def test_a_filled_template_is_what_the_official_client_would_send(http: AiohttpHttp, server: MisbehavingServer) -> None:
+    server.behave(CASE.accepted)
+    twilio = build(http, server.base_url, sender=WHATSAPP)
+    filled = twilio.fill(Template("parcel HX1", "en", "UTILITY", "Your parcel {{1}} waits, {{2}}.", ("1", "2")), ["7001", "Ada"])
+    assert (filled.kind, filled.summary) == ("template", "Your parcel 7001 waits, Ada.")
+    (part,) = twilio.render([filled])
+    assert await twilio.send(Address(f"whatsapp:{CONTACT}"), part, KEY) == Accepted(MESSAGE)
+    fields = {"content_sid": "HX1", "content_variables": '{"1": "7001", "2": "Ada"}'}
+    seen = (server.seen[0].target, sorted(parse_qsl(server.seen[0].body.decode())))
+    assert seen == official(to=f"whatsapp:{CONTACT}", from_=WHATSAPP, status_callback=CALLBACK, **fields)
+
+
+def test_a_template_is_filled_wholly_or_refused() -> None:
+    twilio = build(sender=WHATSAPP)
+    template = Template("parcel HX1", "en", "UTILITY", "Your parcel {{1}} waits.", ("1",))
+    for values in ([], ["a", "b"], [""], [" "], ["line\nbreak"], ["tab\t"], ["a     b"]):
+        with pytest.raises(Unsupported):
+            twilio.fill(template, values)
+    for wrong in ({}, {"content_sid": "HX1"}, {"content_sid": "HX1", "variables": {"1": 7}}):
+        with pytest.raises(Unsupported):
+            twilio.render([Rich("template", "x", wrong)])
+    with pytest.raises(Unsupported):
+        twilio.render([])
+    with pytest.raises(Unsupported):
+        build().render([twilio.fill(template, ["7001"])])
+    assert len(twilio.render([Text("a"), twilio.fill(template, ["7001"])])) == 2
+
+
+@pytest.mark.parametrize("behaviour", [answer(500), answer(200, b"{}"), answer(401, {"code": 20003}), misbehaving.close])
+async def test_templates_that_cannot_be_read_say_so(http: AiohttpHttp, server: MisbehavingServer, behaviour: Any) -> None:
+    server.behave(behaviour)
+    with pytest.raises(PollFailed):
+        await build(http, server.base_url, sender=WHATSAPP).templates()
 
 
 # --- credentials --------------------------------------------------------------------------------

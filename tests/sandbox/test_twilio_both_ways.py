@@ -148,6 +148,16 @@ async def test_the_window_of_whatsapp_closes_after_a_day(setup: Setup) -> None:
     assert (await setup.listening.until(level(ReceiptLevel.FAILED))).reason is Reason.WINDOW_CLOSED
 
 
+async def test_a_template_goes_when_the_window_has_closed(setup: Setup) -> None:
+    setup.account.places[setup.whatsapp].heard = 0
+    provider: Any = setup.twilio
+    (template,) = await provider.templates()
+    (part,) = provider.render([provider.fill(template, ["7001", "today"])])
+    assert isinstance(await provider.send(Address(setup.whatsapp), part, KEY), Accepted)
+    (message,) = setup.service.phone(setup.whatsapp)["messages"]
+    assert message["text"] == "Your parcel 7001 arrives today."
+
+
 async def test_what_a_contact_writes_comes_in(setup: Setup) -> None:
     await setup.twilio.check()  # so that Twilio knows at which address it is asked for files
     setup.act("text", setup.sms, {"text": "Where is my parcel? +&=% 📦"})

@@ -1,6 +1,7 @@
 """The official Twilio client accepts the simulated Messages API as real."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -25,7 +26,8 @@ class Elsewhere(TwilioHttpClient):  # type: ignore[misc]
         self._base = base
 
     def request(self, method: str, url: str, *args: Any, **more: Any) -> Any:
-        return super().request(method, url.replace("https://api.twilio.com", self._base), *args, **more)
+        here = url.replace("https://api.twilio.com", self._base).replace("https://content.twilio.com", self._base)
+        return super().request(method, here, *args, **more)
 
 
 @dataclass
@@ -123,6 +125,7 @@ BIG = "x" * 1601
         ({"to": "+15550000000", "body": BIG}, 21617, 400),
         ({"to": "+15550000000", "media_url": ["ftp://a"]}, 21620, 400),
         ({"to": "+15550000000", "status_callback": "nowhere"}, 21609, 400),
+        ({"to": "+15550000000", "content_sid": "HX0"}, 21655, 400),
     ],
 )
 async def test_what_is_wrong_with_a_message_is_told_by_its_code(setup: Setup, fields: Json, code: int, number: int) -> None:
@@ -174,3 +177,28 @@ async def test_a_stopped_contact_is_21610_by_sms_and_a_closed_window_is_a_later_
     late = await setup.call(lambda client: client.messages(sent.sid).fetch())
     assert (late.status, late.error_code) == ("undelivered", 63016)
     assert sandbox.tally.counts().accepted == 0
+
+
+async def test_templates_are_listed_with_their_approvals_and_sent_outside_of_the_window(setup: Setup) -> None:
+    listed = await setup.call(lambda client: client.content.v1.content_and_approvals.list())
+    assert [(each.friendly_name, each.approval_requests["status"]) for each in listed] == [
+        ("parcel_update", "approved"),
+        ("sale", "pending"),
+    ]
+    whatsapp = list(setup.account.places)[1]
+    setup.account.places[whatsapp].heard = 0
+    values = json.dumps({"1": "7001", "2": "today"})
+    sent = await setup.call(
+        lambda client: client.messages.create(
+            to=whatsapp, messaging_service_sid=setup.config["sender"], content_sid=listed[0].sid, content_variables=values
+        )
+    )
+    assert (sent.body, sent.status) == ("Your parcel 7001 arrives today.", "accepted")
+    assert setup.running.sandbox.tally.counts().accepted == 1
+    with pytest.raises(TwilioRestException) as error:
+        await setup.call(
+            lambda client: client.messages.create(
+                to=whatsapp, messaging_service_sid=setup.config["sender"], content_sid=listed[0].sid, content_variables="["
+            )
+        )
+    assert error.value.code == 21656

@@ -5,23 +5,19 @@ idempotent; what makes an ambiguous send certain is our id in the address that T
 """
 
 import base64
-import hashlib
-import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
-from heliograph.domain.content import Content, Media
+from heliograph.domain.content import Content, Media, Rich
 from heliograph.domain.reasons import Reason
 from heliograph.ports.http import Http, HttpResponse, MaybeSent, NotSent
 from heliograph.ports.provider import (
     Accepted,
     Address,
-    BadSignature,
     CheckResult,
-    Deferred,
     Inbound,
     Inconclusive,
     Invalid,
@@ -32,90 +28,22 @@ from heliograph.ports.provider import (
     RawRequest,
     Refused,
     SendResult,
+    Support,
+    Template,
     Unknown,
     Valid,
 )
-from heliograph.providers import certainty, twilio_inbound, wire
+from heliograph.providers import certainty, twilio_inbound, twilio_signature, twilio_templates, wire
+from heliograph.providers.twilio_codes import CODES, reason_of, refusal
 from heliograph.providers.twilio_outbound import SPEC, parts
 from heliograph.providers.wire import ident, rows, table, text
 
 #: Seconds for one call. Creating a message only queues it.
 MESSAGE_TIMEOUT = 15.0
 
-#: By default Twilio repeats a call of ours only when it could not connect. This asks for repeats after a 5xx too.
-REPEATS = "#rc=5&rp=all"
-
 #: Pages of 100 that are read back after downtime.
 MAX_PAGES = 20
 PAGE_BYTES = 4_194_304
-
-#: Source: the error dictionary at https://www.twilio.com/docs/api/errors, by way of other implementations where a page was not
-#: read; 63001 to 63033 after the table that maps WhatsApp's own codes. Those with [M] are from memory and unconfirmed.
-CODES: dict[int, Reason] = {
-    11751: Reason.TOO_LARGE,  # [M]
-    12300: Reason.UNSUPPORTED,  # [M] the type of a file
-    14107: Reason.RATE_LIMITED,
-    20003: Reason.BAD_CREDENTIALS,
-    20005: Reason.NOT_PERMITTED,  # [M] account not active
-    20404: Reason.NOT_PERMITTED,  # the path holds nothing but the account
-    20429: Reason.RATE_LIMITED,
-    21211: Reason.BAD_RECIPIENT,
-    21212: Reason.NOT_PERMITTED,  # [M] the sender
-    # A region that is switched off, or a trial's unverified number, says nothing about the channel's other contacts.
-    21408: Reason.BAD_RECIPIENT,
-    21608: Reason.BAD_RECIPIENT,  # [M]
-    21602: Reason.BAD_REQUEST,  # [M]
-    21603: Reason.NOT_PERMITTED,  # [M]
-    21604: Reason.BAD_RECIPIENT,  # [M]
-    21606: Reason.NOT_PERMITTED,
-    21609: Reason.BAD_REQUEST,  # [M] address for receipts
-    21610: Reason.BLOCKED,
-    21612: Reason.BAD_RECIPIENT,
-    21614: Reason.BAD_RECIPIENT,
-    21617: Reason.TOO_LARGE,
-    21620: Reason.BAD_REQUEST,  # [M] address of a file
-    21660: Reason.NOT_PERMITTED,  # [M] the sender is another account's
-    21701: Reason.NOT_PERMITTED,  # [M]
-    21703: Reason.NOT_PERMITTED,
-    21910: Reason.BAD_RECIPIENT,  # [M] an SMS from a WhatsApp sender, or the other way round
-    30001: Reason.RATE_LIMITED,
-    30002: Reason.NOT_PERMITTED,
-    30003: Reason.BAD_RECIPIENT,
-    30004: Reason.BLOCKED,
-    30005: Reason.BAD_RECIPIENT,
-    30006: Reason.BAD_RECIPIENT,
-    30007: Reason.UNSUPPORTED,  # filtered for its content
-    30008: Reason.OTHER,
-    30019: Reason.TOO_LARGE,  # [M]
-    30022: Reason.RATE_LIMITED,
-    30032: Reason.NOT_PERMITTED,  # [M] sender not verified
-    30034: Reason.NOT_PERMITTED,  # [M] sender not registered
-    30410: Reason.PROVIDER_DOWN,
-    63001: Reason.NOT_PERMITTED,
-    63003: Reason.BAD_RECIPIENT,
-    63005: Reason.UNSUPPORTED,
-    63006: Reason.UNSUPPORTED,
-    63007: Reason.NOT_PERMITTED,
-    63008: Reason.NOT_PERMITTED,
-    63010: Reason.PROVIDER_DOWN,
-    63012: Reason.PROVIDER_DOWN,
-    63013: Reason.UNSUPPORTED,  # against WhatsApp's policy
-    63015: Reason.BAD_RECIPIENT,
-    63016: Reason.WINDOW_CLOSED,
-    63018: Reason.RATE_LIMITED,
-    63019: Reason.OTHER,  # the file could not be fetched: from us, so it may go another time
-    63020: Reason.NOT_PERMITTED,
-    63021: Reason.UNSUPPORTED,
-    63022: Reason.NOT_PERMITTED,
-    63023: Reason.OTHER,
-    63024: Reason.BAD_RECIPIENT,
-    63032: Reason.BAD_RECIPIENT,
-    63033: Reason.BLOCKED,
-    63038: Reason.RATE_LIMITED,
-}
-
-#: What an error without a known code says by its number.
-NUMBERS: dict[int, Reason] = {401: Reason.BAD_CREDENTIALS, 403: Reason.NOT_PERMITTED, 413: Reason.TOO_LARGE}
 
 #: An account's own state, where it may not send.
 STOPPED = frozenset({"suspended", "closed"})
@@ -131,8 +59,11 @@ class Twilio:
     spec: ClassVar[ProviderSpec] = SPEC
 
     def __new__(cls, config: Mapping[str, str], http: Http) -> Self:
-        """A sender of WhatsApp's has WhatsApp's limits."""
-        chosen = _WhatsApp if cls is Twilio and config.get("sender", "").strip().startswith("whatsapp:") else cls
+        """A sender of WhatsApp's has WhatsApp's limits, and its templates."""
+        sender = config.get("sender", "").strip()
+        if cls is not Twilio:
+            return object.__new__(cls)
+        chosen = _WhatsApp if sender.startswith("whatsapp:") else _WithTemplates if sender.startswith("MG") else cls
         return object.__new__(chosen)  # type: ignore[return-value]
 
     def __init__(self, config: Mapping[str, str], http: Http) -> None:
@@ -144,6 +75,7 @@ class Twilio:
         self._authorization = {"authorization": f"Basic {login}"}
         self._base = (config.get("base_url") or "https://api.twilio.com").rstrip("/")
         self._api = f"{self._base}/2010-04-01/Accounts/{quote(self._account, safe='')}"
+        self._content = self._base.replace("https://api.", "https://content.")
         self._webhook_url = config.get("webhook_url", "")
         given = config.get("webhook_secret", "").replace(",", " ").split()
         self._webhook_secrets = tuple(each.encode() for each in given or [auth_token])
@@ -167,14 +99,14 @@ class Twilio:
             fields["MediaUrl"] = part.url
         if self._webhook_url:
             joint = "&" if "?" in self._webhook_url else "?"
-            fields["StatusCallback"] = f"{self._webhook_url}{joint}{twilio_inbound.REPLY}={quote(key, safe='')}{REPEATS}"
+            fields["StatusCallback"] = f"{self._webhook_url}{joint}{twilio_inbound.REPLY}={quote(key, safe='')}{twilio_signature.REPEATS}"
         got = await self._call("POST", "/Messages.json", fields)
         if not isinstance(got, HttpResponse):
             return got
         message = table(wire.decode(got.body))
         sid, code = ident(message.get("sid")), message.get("error_code")
         if message.get("status") in ("failed", "undelivered"):
-            return Refused(_reason(code), code=ident(code) or "failed", detail=text(message.get("error_message")))
+            return Refused(reason_of(code), code=ident(code) or "failed", detail=text(message.get("error_message")))
         return Accepted(sid) if sid else Unknown(Reason.NO_ANSWER, code=f"{got.status}_without_message")
 
     async def _call(
@@ -185,8 +117,13 @@ class Twilio:
         if fields is not None:
             headers["content-type"] = "application/x-www-form-urlencoded"
             body = urlencode(fields, errors="replace").encode("ascii")
+        return await self._request(method, self._api + path, headers=headers, body=body, max_bytes=max_bytes)
+
+    async def _request(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None, max_bytes: int
+    ) -> HttpResponse | SendResult:
+        headers = headers or self._authorization
         try:
-            url = self._api + path
             response = await self._http.request(method, url, headers=headers, body=body, timeout=MESSAGE_TIMEOUT, max_bytes=max_bytes)
         except NotSent as error:
             return certainty.not_sent(error)
@@ -215,16 +152,7 @@ class Twilio:
 
     def verify(self, request: RawRequest) -> None:
         """Compare X-Twilio-Signature with what each of our secrets makes of the call. Raises BadSignature."""
-        given = request.headers.get("x-twilio-signature", "").encode("utf-8", "replace")
-        method = _algorithm(request.headers.get("x-twilio-webhooks-signature-settings", ""))
-        signed = _signed_part(request)
-        matches = [
-            hmac.compare_digest(given, base64.b64encode(hmac.new(secret, url + signed, method).digest()))
-            for secret in self._webhook_secrets
-            for url in _as_signed(request.url)
-        ]
-        if not any(matches):
-            raise BadSignature("X-Twilio-Signature")
+        twilio_signature.verify(request, self._webhook_secrets)
 
     def parse(self, request: RawRequest) -> list[Inbound]:
         """Translate a webhook call; never raises."""
@@ -286,70 +214,48 @@ class Twilio:
             raise PollFailed(Inconclusive(Reason.TOO_LARGE if too_large else Reason.NO_ANSWER, code=str(error))) from None
 
 
-class _WhatsApp(Twilio):
+class _WithTemplates(Twilio):
+    """A Messaging Service, which may hold a WhatsApp sender."""
+
+    spec: ClassVar[ProviderSpec] = replace(
+        SPEC, content={**SPEC.content, "template": Support.FULL}, capabilities=SPEC.capabilities | {"templates"}
+    )
+
+    def render(self, contents: Sequence[Content]) -> list[Part]:
+        """Split one comment into messages; a template is one. Raises Unsupported."""
+        found: list[Part] = []
+        for content in contents:
+            if isinstance(content, Rich) and content.kind == "template":
+                found.append(Part("template", twilio_templates.fields(content)))
+            else:
+                found.extend(parts([content]))
+        return found or parts([])
+
+    async def templates(self) -> list[Template]:
+        """All approved templates that can be sent with text values only. Raises PollFailed."""
+        url, found = f"{self._content}/v1/ContentAndApprovals?PageSize=100", list[Any]()
+        for _ in range(MAX_PAGES):
+            got = await self._request("GET", url, max_bytes=PAGE_BYTES)
+            if not isinstance(got, HttpResponse):
+                raise PollFailed(certainty.as_check(got))
+            page = table(wire.decode(got.body))
+            if not isinstance(page.get("contents"), list):
+                raise PollFailed(Inconclusive(Reason.NO_ANSWER, code="200_without_contents"))
+            found.extend(page["contents"])
+            url = text(table(page.get("meta")).get("next_page_url"))
+            if not url or _origin(url) != _origin(self._content):
+                return [template for template in map(twilio_templates.read, found) if template is not None]
+        raise PollFailed(Inconclusive(Reason.OTHER, code="too_many_pages"))
+
+    def fill(self, template: Template, values: Sequence[str]) -> Rich:
+        """The content that sends a template. Raises Unsupported where a value is missing, empty or not on one line."""
+        return twilio_templates.fill(template, values)
+
+
+class _WhatsApp(_WithTemplates):
     """A WhatsApp sender: free text only within a day of the contact's last message (63016), and 80 messages a second."""
 
-    spec: ClassVar[ProviderSpec] = replace(SPEC, reply_window=86_400.0, rates=Rates(channel=80.0))
-
-
-def refusal(response: HttpResponse) -> SendResult | None:
-    """What an answer that is no success means; None for a success. A 500 may have queued the message (20500)."""
-    number = response.status
-    if 200 <= number < 300:
-        return None
-    answer = table(wire.decode(response.body))
-    given = answer.get("code")
-    code, detail = ident(given) or str(number), text(answer.get("message"))
-    if number >= 500:
-        return Unknown(Reason.PROVIDER_DOWN, code, detail)
-    if number < 400 or number == 408:
-        return Unknown(Reason.NO_ANSWER, code, detail)
-    known = CODES.get(given) if type(given) is int else None
-    reason = known or NUMBERS.get(number, Reason.OTHER)
-    if number == 429 or reason in (Reason.RATE_LIMITED, Reason.PROVIDER_DOWN):
-        reason = Reason.RATE_LIMITED if number == 429 else reason
-        return Deferred(reason, certainty.retry_after(response.headers), code, detail)
-    return Refused(reason, code, detail)
-
-
-def _reason(code: Any) -> Reason:
-    return CODES.get(code, Reason.OTHER) if type(code) is int else Reason.OTHER
-
-
-def _algorithm(settings: str) -> str:
-    """The digest that a call is signed with: a key shared for webhooks signs with SHA-256, the account's token with SHA-1."""
-    named = {name.strip(): value.strip().upper() for name, _, value in (each.partition("=") for each in settings.split(","))}
-    match named.get("algorithm", "") or "HMAC_SHA1":
-        case "HMAC_SHA1":
-            return "sha1"
-        case "HMAC_SHA256":
-            return "sha256"
-        case _:
-            raise BadSignature("algorithm")
-
-
-def _signed_part(request: RawRequest) -> bytes:
-    """What is signed after the address: the form's pairs in order, or nothing where the address holds the body's hash."""
-    if digest := request.query.get("bodySHA256", ""):
-        if not hmac.compare_digest(digest.encode("utf-8", "replace"), hashlib.sha256(request.body).hexdigest().encode()):
-            raise BadSignature("bodySHA256")
-        return b""
-    return b"".join(name + value for name, value in sorted(set(twilio_inbound.pairs(request.body))))
-
-
-def _as_signed(url: str) -> list[bytes]:
-    """The address in the forms in which Twilio may have signed it: with the port or without.
-
-    Whether the fragment that asks for repeats is signed with it is documented nowhere, so both are tried.
-    """
-    try:
-        at = urlsplit(url)
-        port = at.port or {"http": 80, "https": 443}.get(at.scheme, 0)
-        host = at.netloc.rpartition(":")[0] if at.port else at.netloc
-    except ValueError:
-        return [url.encode("utf-8", "replace")]
-    bare = [at._replace(netloc=host).geturl(), at._replace(netloc=f"{host}:{port}").geturl()]
-    return [form.encode("utf-8", "replace") for plain in bare for form in (plain, plain + REPEATS)]
+    spec: ClassVar[ProviderSpec] = replace(_WithTemplates.spec, reply_window=86_400.0, rates=Rates(channel=80.0))
 
 
 def _origin(url: str) -> tuple[str, str]:

@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from heliograph.sandbox.direct.service import Call, DirectService, Route, code_of, served
+from heliograph.sandbox.direct import twilio_files, twilio_templates
+from heliograph.sandbox.direct.service import Call, DirectService, Route, code_of
 from heliograph.sandbox.direct.state import Account, Place, Post
 from heliograph.sandbox.direct.twilio_messages import (
     SMS_LIMIT,
@@ -18,6 +19,7 @@ from heliograph.sandbox.direct.twilio_messages import (
     form_of,
     http_url,
     key_of,
+    message_of,
     news,
     problem,
     refused,
@@ -83,6 +85,9 @@ class Twilio(DirectService):
         if not to:
             raise refused(21604)
         sender = self._sender(call.account, fields, to)
+        template = fields.get("ContentSid", "")
+        if template:
+            body = twilio_templates.rendered(call.account, template, fields.get("ContentVariables", ""))
         if not body and not media:
             raise refused(21602)
         if len(body) > SMS_LIMIT:
@@ -97,7 +102,7 @@ class Twilio(DirectService):
         if place is not None and place.blocked and not channel_of(to):
             raise refused(21610)
         post = self.new_post(_kind(media), mine=False, text=body, url=media)
-        post.more = {"from": sender, "to": to, "callback": callback, "service": fields.get("MessagingServiceSid")}
+        post.more = {"from": sender, "to": to, "callback": callback, "service": fields.get("MessagingServiceSid"), "template": template}
         self._queue(call, place, post)
         return answer(201, shown(call.account, post, "accepted" if post.more["service"] else "queued"))
 
@@ -122,7 +127,7 @@ class Twilio(DirectService):
         reason = 0
         if place is None or (place.blocked and channel):
             reason = _UNREACHABLE[channel]
-        elif channel and self.hub.now() - place.heard > WINDOW:
+        elif channel and self.hub.now() - place.heard > WINDOW and not post.more["template"]:
             reason = 63016
         if reason and call.receipt is None:
             call.receipt = Fault(self.name, Mode.RECEIPT_FAILURE, "send", error_code=str(reason))
@@ -146,16 +151,8 @@ class Twilio(DirectService):
         })  # fmt: skip
 
     def _fetch(self, call: Call) -> Response:
-        post = self._message(call)
+        post = message_of(call)
         return answer(200, shown(call.account, post, self._state(post)))
-
-    def _message(self, call: Call) -> Post:
-        sid, account = call.args["message"], call.account
-        written = (post for place in account.places.values() for post in place.posts if post.mine)
-        post = account.more["sent"].get(sid) or next((post for post in written if post.id == sid), None)
-        if post is None:
-            raise refused(20404, 404)
-        return post
 
     def _state(self, post: Post) -> str:
         if post.mine:
@@ -169,24 +166,6 @@ class Twilio(DirectService):
             return "delivered"
         return "sent" if settings.channel_after is not None and passed >= settings.channel_after else "queued"
 
-    def _files(self, call: Call) -> Response:
-        post, account = self._message(call), call.account
-        base = f"/{VERSION}/Accounts/{account.id}/Messages/{post.id}/Media"
-        listed = [
-            {"sid": id, "account_sid": account.id, "parent_sid": post.id, "content_type": account.files[id].media_type,
-             "uri": f"{base}/{id}.json"} for id in ([post.file] if post.file else [])
-        ]  # fmt: skip
-        return answer(200, {"media_list": listed, "page": 0, "page_size": 50, "uri": f"{base}.json", "next_page_uri": None})
-
-    def _file(self, call: Call) -> Response:
-        """Points on to a store that asks for no credentials."""
-        if call.args["media"] not in call.account.files:
-            raise refused(20404, 404)
-        return Response(307, b"", {"location": f"{call.account.more['base']}/store/{call.args['media']}"})
-
-    def _stored(self, call: Call) -> Response:
-        return served(call.account.files[call.args["stored"]])
-
     def _account(self, call: Call) -> Response:
         account = call.account
         return answer(200, {
@@ -199,10 +178,11 @@ class Twilio(DirectService):
         Route("POST", rf"{_ACCOUNT}/Messages\.json", "createMessage", "send", _create),
         Route("GET", rf"{_ACCOUNT}/Messages\.json", "listMessages", "read", _list),
         Route("GET", rf"{_ACCOUNT}/Messages/(?P<message>\w+)\.json", "fetchMessage", "read", _fetch),
-        Route("GET", rf"{_ACCOUNT}/Messages/(?P<message>\w+)/Media\.json", "listMedia", "read", _files),
-        Route("GET", rf"{_ACCOUNT}/Messages/(?P<message>\w+)/Media/(?P<media>\w+)", "fetchMedia", "read", _file),
+        Route("GET", rf"{_ACCOUNT}/Messages/(?P<message>\w+)/Media\.json", "listMedia", "read", twilio_files.listed),
+        Route("GET", rf"{_ACCOUNT}/Messages/(?P<message>\w+)/Media/(?P<media>\w+)", "fetchMedia", "read", twilio_files.pointed),
+        Route("GET", r"/v1/ContentAndApprovals", "listTemplates", "read", twilio_templates.listed),
         Route("GET", rf"{_ACCOUNT}\.json", "fetchAccount", "read", _account),
-        Route("GET", r"/store/(?P<stored>\w+)", "store", "read", _stored),
+        Route("GET", r"/store/(?P<stored>\w+)", "store", "read", twilio_files.stored),
     )
 
     # --- webhooks ---------------------------------------------------------------------------------
@@ -287,6 +267,7 @@ class Twilio(DirectService):
         senders = {"": f"+1555010{count:04d}", "whatsapp": f"whatsapp:+1555010{count:04d}"}
         account = Account(sid, "Demo desk", sid, token, token)
         account.more = {"service": service, "senders": senders, "sent": {}, "status": "active", "base": "https://api.twilio.com"}
+        account.more["templates"] = {each["sid"]: each for each in twilio_templates.seeded(ids)}
         for address, name in ((f"+1555019{count:04d}", contact), (f"whatsapp:+1555019{count:04d}", f"{contact} (WhatsApp)")):
             account.places[address] = Place(address, name, heard=self.hub.now())
         return account, {"account_sid": sid, "auth_token": token, "sender": service}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
-from heliograph.sandbox.direct.service import Problem
+from heliograph.sandbox.direct.service import Call, Problem
 from heliograph.sandbox.direct.state import Account, Place, Post
 from heliograph.sandbox.outbox import RetryPolicy
 from heliograph.sandbox.wire import SECOND, Json, Request, Response, answer
@@ -36,6 +36,8 @@ MESSAGES = {
     21610: "Attempt to send to unsubscribed recipient",
     21617: "The concatenated message body exceeds the 1600 character limit",
     21620: "Invalid media URL",
+    21655: "The ContentSid is invalid",
+    21656: "The ContentVariables parameter is invalid",
     21701: "The Messaging Service does not exist.",
     21910: "Invalid From and To pair. From and To should be of the same channel",
     63007: "Twilio could not find a Channel with the specified From address",
@@ -55,6 +57,16 @@ def problem(code: int, number: int = 400, headers: Mapping[str, str] | None = No
 def refused(code: int, number: int = 400) -> Problem:
     """The same, to raise."""
     return Problem(problem(code, number))
+
+
+def message_of(call: Call) -> Post:
+    """The message that a path names. Raises Problem."""
+    sid, account = call.args["message"], call.account
+    written = (post for place in account.places.values() for post in place.posts if post.mine)
+    post: Post | None = account.more["sent"].get(sid) or next((post for post in written if post.id == sid), None)
+    if post is None:
+        raise refused(20404, 404)
+    return post
 
 
 def form_of(request: Request) -> dict[str, str]:
