@@ -42,7 +42,9 @@ async def _shown(request: Asked) -> dict[str, Any]:
     application = running(request)
     known = await standings(application.context, application.specs, current(request).account)
     config = {id: msgspec.json.decode(one.channel.config) for id, one in known.items()}
-    return {"standings": list(known.values()), "config": config, "providers": application.specs}
+    addresses = application.context.channels.addresses
+    hooks = {id: addresses.webhook(one.channel.provider, id) for id, one in known.items()}
+    return {"standings": list(known.values()), "config": config, "hooks": hooks, "providers": application.specs}
 
 
 @post("/desk/channels", opt=ADMIN)
