@@ -103,10 +103,10 @@ async def start(*, host: str, port: int, sandbox: Sandbox, service_ports: Mappin
 
     keep(deliver(sandbox, receive, sleep=_sleep, start=keep))
     keep(_watch_doors(sandbox, doors))
-    sandbox.zendesk.center.base = doors["zendesk"].url
-    keep(carry_all(
-        sandbox.zendesk.center.errands, sandbox.now, through_sockets(client), changed=lambda wait: changed(sandbox, _sleep, wait), start=keep
-    ))  # fmt: skip
+    zendesk = sandbox.zendesk.center
+    zendesk.base = doors["zendesk"].url
+    ask = through_sockets(client)
+    keep(carry_all(zendesk.errands, sandbox.now, ask, changed=lambda wait: changed(sandbox, _sleep, wait), start=keep))
     return RunningSandbox(front.url, _urls(doors), sandbox, listeners, tasks, client)
 
 
@@ -217,15 +217,6 @@ def _front_app(sandbox: Sandbox, doors: Mapping[str, _Listener]) -> web.Applicat
     async def page(request: web.Request) -> web.StreamResponse:
         return _plain(pages.page(request.path))
 
-    async def zendesk_page(request: web.Request) -> web.StreamResponse:
-        return _plain(zendesk_pages.page(request.path))
-
-    async def steer_zendesk(request: web.Request) -> web.StreamResponse:
-        return _plain(zendesk_control.handle(sandbox.zendesk.center, await _read(request)))
-
-    async def watch_zendesk(request: web.Request) -> web.StreamResponse:
-        return await _stream(sandbox, request, lambda: zendesk_desk.news(sandbox.zendesk.center, request.query))
-
     async def watch_counts(request: web.Request) -> web.StreamResponse:
         return await _stream(sandbox, request, lambda: pages.strip_news(sandbox))
 
@@ -235,10 +226,7 @@ def _front_app(sandbox: Sandbox, doors: Mapping[str, _Listener]) -> web.Applicat
     app = web.Application(client_max_size=_BODY_LIMIT)
     for path in pages.PATHS:
         app.router.add_get(path, page)
-    for path in zendesk_pages.PATHS:
-        app.router.add_get(path, zendesk_page)
-    app.router.add_get(zendesk_pages.STREAM, watch_zendesk)
-    app.router.add_route("*", zendesk_control.PREFIX + "/{path:.*}", steer_zendesk)
+    _add_zendesk(app, sandbox)
     app.router.add_get("/sandbox/urls", urls)
     app.router.add_get("/sandbox/counts/stream", watch_counts)
     app.router.add_get("/sandbox/phone/stream", watch_phone)
@@ -246,6 +234,24 @@ def _front_app(sandbox: Sandbox, doors: Mapping[str, _Listener]) -> web.Applicat
     app.router.add_route("*", "/sandbox/{path:.*}", steer)
     app.router.add_route("*", "/{path:.*}", serve)
     return app
+
+
+def _add_zendesk(app: web.Application, sandbox: Sandbox) -> None:
+    center = sandbox.zendesk.center
+
+    async def page(request: web.Request) -> web.StreamResponse:
+        return _plain(zendesk_pages.page(request.path))
+
+    async def steer(request: web.Request) -> web.StreamResponse:
+        return _plain(zendesk_control.handle(center, await _read(request)))
+
+    async def watch(request: web.Request) -> web.StreamResponse:
+        return await _stream(sandbox, request, lambda: zendesk_desk.news(center, request.query))
+
+    for path in zendesk_pages.PATHS:
+        app.router.add_get(path, page)
+    app.router.add_get(zendesk_pages.STREAM, watch)
+    app.router.add_route("*", zendesk_control.PREFIX + "/{path:.*}", steer)
 
 
 async def _read(request: web.Request) -> Request:

@@ -15,6 +15,7 @@ from heliograph.sandbox.sunshine.state import App, Conversation, Switchboard, Sw
 from heliograph.sandbox.tally import Tally
 from heliograph.sandbox.telegram.center import Center as TelegramCenter
 from heliograph.sandbox.wire import Json, Now, Outcome, Rand, Reply, Request, answer
+from heliograph.sandbox.zendesk import Zendesk
 
 #: All events that a desk needs.
 TRIGGERS = (
@@ -78,7 +79,8 @@ class Sandbox:
         )
         hub = Hub(now, self.ids, self.faults, self.journal, self.outbox, self.tally, self.settings, self._changed)
         self.direct: dict[str, DirectService] = {cls.name: cls(hub) for cls in DIRECT}
-        services: list[Service] = [self.sunshine, self.telegram, *self.direct.values()]
+        self.zendesk = Zendesk(hub)
+        services: list[Service] = [self.sunshine, self.telegram, *self.direct.values(), self.zendesk]
         self.services = {service.name: service for service in services}
         self.demo: Demo | None = None
 

@@ -21,6 +21,6 @@ def page(path: str) -> Response:
     data = resources.files("heliograph.sandbox.zendesk").joinpath("page", name).read_bytes()
     headers = {
         "content-type": media_type, "cache-control": "no-cache", "x-content-type-options": "nosniff", "referrer-policy": "no-referrer",
-        "content-security-policy": "default-src 'self'; object-src 'none'; base-uri 'none'",
+        "content-security-policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'",
     }  # fmt: skip
     return Response(200, data, headers)

@@ -29,7 +29,7 @@ function opener(text, query) {
 function accountBox(account) {
   const box = part("div", "account");
   const title = part("strong", "", account.name);
-  const line = part("p", account.active ? "" : "bad", account.active ? "active" : `switched off by ${account.deactivated_by || "an admin"}. ${account.deactivating_error}`);
+  const line = part("p", account.active ? "" : "bad", account.active ? "active" : account.deactivated_by === "error" ? `switched off after an error. ${account.deactivating_error}` : "switched off by an admin");
   const buttons = part("div", "buttons");
   buttons.append(opener("Edit", `account=${account.id}`));
   if (account.active && account.pulled) buttons.append(button("Pull now", "pull", { account: account.id }));

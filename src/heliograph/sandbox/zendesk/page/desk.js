@@ -110,7 +110,7 @@ function drawComment(comment) {
   if (kind) head.append(make("span", "kind", kind));
   head.append(make("time", "", clock(comment.at)));
   box.append(head, words(comment.text), ...comment.files.map(file));
-  if (comment.link) {
+  if (comment.link && comment.public) {
     const on = make("div", "on");
     on.append(link(comment.link, "View in the channel"));
     box.append(on);
