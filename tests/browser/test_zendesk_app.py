@@ -204,7 +204,7 @@ async def test_the_token_is_the_proxys_and_comments_are_asked_for_once(desk: Des
     for _ in range(3):
         before = len(desk.asked)
         await again(page)
-        await eventually(lambda: _later(len(desk.asked)), lambda number, before=before: number > before)
+        await eventually(lambda: _later(len(desk.asked) > before), bool)  # noqa: B023
     assert len(desk.of_zendesk()) == asked, "an author does not change"
 
 
