@@ -6,7 +6,7 @@ import pytest
 
 from heliograph.domain import health as rules
 from heliograph.domain.delivery import State
-from heliograph.domain.events import CaughtUp
+from heliograph.domain.events import CaughtUp, TrialStarted
 from heliograph.domain.health import Condition, well
 from heliograph.domain.reasons import Reason
 from heliograph.ports import rows
@@ -129,6 +129,31 @@ async def test_two_releases_share_the_lanes_of_postgres(engine: Engine, store: A
         await other.close()
     assert not mine & theirs and len(mine | theirs) == 60
     assert 5 <= len(theirs) <= 35
+
+
+@pytest.mark.parametrize(("version", "tried"), [("f2", 1), ("f1", 0)])
+async def test_a_release_tries_its_version_beside_a_busy_one_that_holds_another(
+    engine: Engine, store: AnyStore, version: str, tried: int
+) -> None:
+    """Else its share of the lanes would wait until the other one has nothing to do. What is under way with the same version counts."""
+    if engine.name != "postgres":
+        pytest.skip("one process works on a SQLite file")
+    places = await found_account(store, lanes=60)
+    puts = [rows.Credential("acc_a", "cre_1", "sandbox", "", "", "", NOW, "sunshine"), rows.ReleaseCredential("rel_1", "sunshine", "f1")]
+    await store.commit(Changes("acc_a", NOW, puts=[*puts, rows.ReleaseCredential("rel_2", "sunshine", version)]))
+    await store.commit(Changes("", NOW, puts=[rows.ReleaseShare("rel_1", 50, 100), rows.ReleaseShare("rel_2", 0, 50)]))
+    for place in places:
+        await store.commit(reply(place, place.lane))
+    assert await store.claim(worker="w1", now=NOW, lease_until=NOW + LEASE, limit=100)
+    row = well("", "credential", f"sunshine@{version}")
+    trial = [*rules.hold(row, Reason.BAD_CREDENTIALS, "401", "send", now=NOW), TrialStarted()]
+    await store.commit(Changes("", NOW, folds=[Fold(row, trial)]))
+    other = await engine.open(release="rel_2")
+    try:
+        assert len(await other.claim(worker="w2", now=NOW, lease_until=NOW + LEASE, limit=100)) == tried
+        assert not await other.claim(worker="w2", now=NOW, lease_until=NOW + LEASE, limit=100)
+    finally:
+        await other.close()
 
 
 async def test_documents_are_measured_by_kind_and_account(store: AnyStore) -> None:

@@ -79,7 +79,9 @@ class Claim(Transaction):
         """Whether this transaction alone may try the subject, and nothing is under way on it."""
         if not await self.fetch("trial_lock", account, kind, subject):
             return False
-        return not await self.fetch("shared_busy" if len(users) == 1 else f"{kind}_busy", *users)
+        if len(users) == 1:
+            return not await self.fetch("shared_busy", *users, subject.partition("@")[2])
+        return not await self.fetch(f"{kind}_busy", *users)
 
     async def _start(self, lanes: dict[Lane, Runnable]) -> list[Claimed]:
         """Begin an attempt at the head of each lane, or ask where sending now would be wrong."""

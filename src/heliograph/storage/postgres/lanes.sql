@@ -35,9 +35,13 @@ SELECT 1 FROM channel c JOIN lane l ON l.account = c.account AND l.channel = c.i
 WHERE c.account = :account AND c.credential = :credential LIMIT 1
 
 -- name: shared_busy
+-- What a release sends that holds another version says nothing about this one, and may go on for ever.
 SELECT 1 FROM credential r JOIN channel c ON c.account = r.account AND c.credential = r.id
 JOIN lane l ON l.account = c.account AND l.channel = c.id AND l.owner <> ''
-WHERE r.shared = :shared LIMIT 1
+WHERE r.shared = :shared AND NOT EXISTS (
+  SELECT 1 FROM release_share s JOIN release_credential v ON v.release = s.release AND v.credential = r.shared
+  WHERE v.fingerprint <> :fingerprint AND l.bucket >= s.low AND l.bucket < s.high)
+LIMIT 1
 
 -- name: runnable_lanes
 -- Whoever changes the share of a release waits for the claims under way: after that commit none is made by the old one.
