@@ -21,7 +21,7 @@ from heliograph.ports.provider import (
     Unknown,
     Valid,
 )
-from heliograph.sandbox.wire import Upload
+from heliograph.sandbox.wire import Reply, Request, Upload
 from tests.providers.meta_messaging import judge
 from tests.sandbox.meta_desk import Desk
 
@@ -250,3 +250,80 @@ async def test_what_the_sandbox_tells_is_as_meta_describes_it(name: str) -> None
     assert sum(len(call.entries) for call in calls) >= 10
     for call in calls:
         judge(json.loads(call.body), "page" if name == "messenger" else "instagram")
+
+
+# --- what the API refuses by itself -------------------------------------------------------------------------
+
+
+def asked(desk: Desk, path: str, body: Any, *, token: str = "", method: str = "POST", files: tuple[Upload, ...] = ()) -> tuple[int, Any]:
+    """A raw call: HTTP code and (code, subcode) of the error, or the answer."""
+    headers = {"authorization": f"Bearer {token or desk.given['token']}", "content-type": "application/json", "host": "sandbox.invalid"}
+    form = {name: json.dumps(value) for name, value in body.items()} if files else {}
+    raw = b"" if files or body is None else json.dumps(body).encode()
+    outcome = desk.sandbox.handle(Request(method, f"/{desk.name}/v23.0/{path}", {}, headers, raw, form, files))
+    assert isinstance(outcome, Reply)
+    answer = json.loads(outcome.response.body)
+    error = answer.get("error")
+    return outcome.response.code, (error["code"], error.get("error_subcode")) if error else answer
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"recipient": None}, (100, None)),
+        ({"recipient": {"id": "404"}}, "nobody"),
+        ({"message": None}, (100, None)),
+        ({"message": {}}, (100, None)),
+        ({"message": {"text": " "}}, (100, None)),
+        ({"message": {"text": 5}}, (100, None)),
+        ({"message": {"text": "x" * 2001}}, (100, None)),
+        ({"message": {"text": "x", "attachment": {}}}, (100, None)),
+        ({"message": {"text": "x", "metadata": "x" * 1001}}, (100, None)),
+        ({"message": {"attachment": {"type": "hologram", "payload": {"url": "https://a.example/x"}}}}, (100, None)),
+        ({"message": {"attachment": {"type": "image", "payload": {"url": "ftp://a.example/x"}}}}, (100, 2018008)),
+        ({"message": {"attachment": {"type": "image", "payload": {"attachment_id": "1"}}}}, (100, None)),
+        ({"message": {"attachment": {"type": "template", "payload": {"template_type": "unheard"}}}}, (100, None)),
+        ({"messaging_type": "SHOUT"}, (100, None)),
+        ({"messaging_type": "MESSAGE_TAG", "tag": "POST_PURCHASE_UPDATE"}, (100, None)),
+    ],
+)
+def test_calls_that_make_no_sense_are_refused_and_nothing_arrives(name: str, change: dict[str, Any], error: Any) -> None:
+    desk = Desk(name)
+    body = {"recipient": {"id": desk.place.id}, "messaging_type": "RESPONSE", "message": {"text": "x"}, **change}
+    wanted = (100, 2018001 if name == "messenger" else 2534014) if error == "nobody" else error
+    assert asked(desk, "me/messages", body) == (400, wanted)
+    assert [post for post in desk.place.posts if not post.mine] == []
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("file", "error"),
+    [
+        (Upload("filedata", "a.txt", "text/plain", b"x"), (100, 2018047)),
+        (Upload("filedata", "a.png", "image/png", b""), (100, 2018047)),
+        (Upload("attachment", "a.png", "image/png", b"x"), (100, 2018047)),
+        (Upload("filedata", "a.png", "image/png", b"x" * (25 * 1_048_576 + 1)), (100, 2018109)),
+    ],
+)
+def test_files_that_are_not_what_they_should_be_are_refused(name: str, file: Upload, error: tuple[int, int]) -> None:
+    body = {"message": {"attachment": {"type": "image", "payload": {"is_reusable": True}}}}
+    assert asked(Desk(name), "me/message_attachments", body, files=(file,)) == (400, error)
+
+
+@BOTH
+def test_a_file_may_go_with_its_message(name: str) -> None:
+    desk = Desk(name)
+    body = {"recipient": {"id": desk.place.id}, "message": {"attachment": {"type": "image", "payload": {}}}}
+    code, answer = asked(desk, f"{desk.account.id}/messages", body, files=(Upload("filedata", "a.png", "image/png", b"PNG"),))
+    assert code == 200 and answer["message_id"] == desk.place.posts[-1].id
+    assert desk.account.files[desk.place.posts[-1].file].data == b"PNG"
+
+
+@BOTH
+def test_whom_and_what_it_does_not_know(name: str) -> None:
+    desk = Desk(name)
+    assert asked(desk, "me", None, method="GET", token="EAAguess")[1] == (190, None)
+    assert asked(desk, "999/messages", {})[1] == (100, 33)
+    assert asked(desk, "me/nothing", {})[1] == (2500, None)
+    assert asked(desk, "404", None, method="GET")[1] == (100, 33)
