@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -10,11 +10,14 @@ from heliograph.domain import events as ev
 from heliograph.domain.delivery import Delivery
 from heliograph.ports import rows
 from heliograph.ports.store import Changes, Unavailable
+from heliograph.providers.line import retry_key
 from heliograph.sandbox.tally import BadReport, Tally
 from heliograph.services.context import Context
 
 #: Services in which our id of a reply is nowhere to be seen: there its text tells it.
 WITHOUT_KEY = frozenset({"telegram"})
+#: What a service sees of our id, where that is not the id itself.
+SEEN: Mapping[str, Callable[[str], str]] = {"line": retry_key}
 GIVEN_UP = (ev.AttemptRefused, ev.ReceiptFailed)
 
 
@@ -71,17 +74,21 @@ class Witness:
         if service in WITHOUT_KEY:
             self._tally.write(service=service, conversation=address, text=_text(body))
         elif service:
-            self._tally.write(service=service, conversation=address, key=key)
+            self._tally.write(service=service, conversation=address, key=_seen(service, key))
 
     async def _claimed(self, row: Delivery, claim: str) -> None:
         service, address = await self._place(row.account, row.channel, row.lane)
         if service and service not in WITHOUT_KEY:
-            self._tally.claim(service=service, conversation=address, key=row.key, claim=claim)
+            self._tally.claim(service=service, conversation=address, key=_seen(service, row.key), claim=claim)
 
     async def _place(self, account: str, channel: str, lane: str) -> tuple[str, str]:
         service = self._services.get(channel, "")
         conversation = await self._context.store.conversation(account, lane) if service else None
         return (service, conversation.address) if conversation is not None else ("", "")
+
+
+def _seen(service: str, key: str) -> str:
+    return SEEN[service](key) if service in SEEN else key
 
 
 def _text(body: str) -> str:
