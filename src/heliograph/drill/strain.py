@@ -42,9 +42,7 @@ async def written(place: Place, each: int) -> None:
             async with few:
                 await place.say(talk)
 
-    async with asyncio.TaskGroup() as group:
-        for number in range(len(place.talks)):
-            group.create_task(one(number))
+    await asyncio.gather(*(one(number) for number in range(len(place.talks))))
 
 
 async def takes(place: Place, seconds: float) -> None:
