@@ -7,7 +7,7 @@ from rich.markup import escape
 
 from heliograph.bootstrap.keys import BadKey
 from heliograph.bootstrap.settings import SettingsError
-from heliograph.cli import channel, keys, people, release, texts, token
+from heliograph.cli import channel, keys, people, release, texts, token, zendesk
 from heliograph.cli.check import check
 from heliograph.cli.deploy import deploy
 from heliograph.cli.options import PROBLEM, USAGE, Fault, err
@@ -42,7 +42,7 @@ app.command(deploy, group=ACT)
 app.command(resend, group=ACT)
 release.app.group = ACT
 app.command(release.app)
-for part in (token.app, people.account, people.agent, channel.app, keys.app):
+for part in (token.app, people.account, people.agent, channel.app, zendesk.app, keys.app):
     part.group = SET_UP
     app.command(part)
 
