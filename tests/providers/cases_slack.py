@@ -57,28 +57,43 @@ REFUSED: dict[Reason, tuple[str, ...]] = {
     ),
     Reason.NOT_PERMITTED: (
         *("missing_scope", "ekm_access_denied", "accesslimited", "enterprise_is_restricted", "two_factor_setup_required"),
-        "team_access_not_granted",
+        *("team_access_not_granted", "app_access_restricted", "is_bot", "metadata_must_be_sent_from_app"),
     ),
-    Reason.BAD_RECIPIENT: ("channel_not_found", "invalid_channel", "user_not_found", "cannot_dm_bot", "messages_tab_disabled"),
+    Reason.BAD_RECIPIENT: (
+        "channel_not_found",
+        "invalid_channel",
+        "user_not_found",
+        "cannot_dm_bot",
+        "messages_tab_disabled",
+        "team_not_found",
+    ),
     Reason.BLOCKED: ("user_disabled",),
     Reason.CONVERSATION_CLOSED: (
         *("not_in_channel", "is_archived", "no_permission", "access_denied", "posting_to_channel_denied", "thread_not_found"),
         *("restricted_action", "restricted_action_read_only_channel", "restricted_action_thread_only_channel"),
         *("restricted_action_non_threadable_channel", "restricted_action_thread_locked", "cannot_reply_to_message"),
+        "channel_is_limited_access",
     ),
-    Reason.TOO_LARGE: ("msg_too_long", "file_upload_size_restricted", "storage_limit_reached"),
-    Reason.UNSUPPORTED: ("file_uploads_disabled", "slack_connect_file_upload_sharing_blocked", "slack_connect_blocked_file_type"),
+    Reason.TOO_LARGE: (
+        *("msg_too_long", "file_upload_size_restricted", "storage_limit_reached", "msg_blocks_too_long"),
+        "attachment_payload_limit_exceeded",
+    ),
+    Reason.UNSUPPORTED: (
+        *("file_uploads_disabled", "slack_connect_file_upload_sharing_blocked", "slack_connect_blocked_file_type"),
+        *("file_uploads_except_images_disabled", "file_type_not_allowed", "slack_connect_file_link_sharing_blocked"),
+    ),
     Reason.BAD_REQUEST: (
         *("no_text", "invalid_arguments", "invalid_arg_name", "invalid_array_arg", "invalid_charset", "invalid_form_data"),
         *("invalid_post_type", "missing_post_type", "missing_argument", "invalid_metadata_format", "metadata_too_large"),
         *("as_user_not_supported", "too_many_attachments", "file_not_found", "method_deprecated", "deprecated_endpoint"),
+        *("invalid_metadata_schema", "missing_file_data"),
     ),
     Reason.OTHER: ("a_new_thing",),
 }
 DEFERRED: dict[Reason, tuple[str, ...]] = {
     Reason.RATE_LIMITED: ("ratelimited", "rate_limited", "message_limit_exceeded"),
     Reason.NETWORK: ("request_timeout",),
-    Reason.PROVIDER_DOWN: ("org_login_required", "team_added_to_org"),
+    Reason.PROVIDER_DOWN: ("org_login_required", "team_added_to_org", "unknown_method"),
 }
 
 CASE = Case(
@@ -122,5 +137,6 @@ CASE = Case(
     ),
     signed=signed,
     judge=judge,
+    codes="heliograph.providers.slack_codes",
     unjudged=frozenset({"url_verification", "app_rate_limited"}),
 )

@@ -266,19 +266,29 @@ async def test_find_says_absent_when_it_has_read_everything(http: AiohttpHttp, s
 
 async def test_find_believes_bots_only(http: AiohttpHttp, server: MisbehavingServer) -> None:
     forged = {key: value for key, value in posted().items() if key != "bot_id"}
-    server.behave(page(forged, posted(metadata={"event_type": "other", "event_payload": {"key": KEY}})))
+    other = posted(bot_id="B0OTHER01", user="U0OTHER01", metadata={"event_type": "other", "event_payload": {"key": KEY}})
+    server.behave(page(forged, other), CASE.valid)
     assert await build(http, server.base_url).find(FLAT, KEY, AT) == Absent()
 
 
-async def test_a_file_of_a_bot_forbids_the_word_absent(http: AiohttpHttp, server: MisbehavingServer) -> None:
-    """Sharing has no place for a key: it may be the file that is sought."""
-    shared = {"type": "message", "subtype": "file_share", "text": "", "bot_id": BOT, "ts": "1772357401.000200", "files": [{"id": "F1"}]}
-    server.behave(page(shared))
-    assert isinstance(await build(http, server.base_url).find(FLAT, KEY, AT), Inconclusive)
-    server.behave(page(shared, posted()))
-    assert isinstance(await build(http, server.base_url).find(FLAT, KEY, AT), Found)
-    server.behave(page({**shared, "ts": "1772357000.000200"}, FROM_USER))
-    assert await build(http, server.base_url).find(THREAD, KEY, AT) == Absent(), "what a thread began with is older"
+SHARED = {"type": "message", "subtype": "file_share", "text": "", "bot_id": BOT, "ts": "1772357401.000200", "files": [{"id": "F1"}]}
+STRIPPED = {name: value for name, value in posted().items() if name != "metadata"}
+
+
+@pytest.mark.parametrize("message", [SHARED, STRIPPED])
+async def test_a_message_of_ours_without_a_key_forbids_the_word_absent(http: AiohttpHttp, server: MisbehavingServer, message: Any) -> None:
+    """Sharing a file has no place for a key, and a list may leave metadata out: it may be the message that is sought."""
+    slack = build(http, server.base_url)
+    server.behave(page(message), CASE.valid)
+    assert await slack.find(FLAT, KEY, AT) == Inconclusive(Reason.NO_ANSWER, code="message_without_key")
+    server.behave(page(message, posted()))
+    assert isinstance(await slack.find(FLAT, KEY, AT), Found)
+    server.behave(page({**message, "bot_id": "B0OTHER01", "user": "U0OTHER01"}), CASE.valid)
+    assert await slack.find(FLAT, KEY, AT) == Absent(), "another bot's says nothing"
+    server.behave(page(message), answer(500))
+    assert isinstance(await slack.find(FLAT, KEY, AT), Inconclusive)
+    server.behave(page({**message, "ts": "1772357000.000200"}, FROM_USER))
+    assert await slack.find(THREAD, KEY, AT) == Absent(), "what a thread began with is older"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 from heliograph.domain.content import Content, Media
 from heliograph.domain.reasons import Reason
-from heliograph.ports.http import Http, HttpResponse, MaybeSent, NotSent
+from heliograph.ports.http import Http, MaybeSent, NotSent
 from heliograph.ports.provider import (
     Absent,
     Accepted,
@@ -34,9 +34,10 @@ from heliograph.ports.provider import (
     Valid,
 )
 from heliograph.providers import certainty, slack_inbound, wire
+from heliograph.providers.slack_codes import meaning
 from heliograph.providers.slack_inbound import EVENT_TYPE, KEY, Ours, key_of, micros
 from heliograph.providers.slack_outbound import SPEC, parts
-from heliograph.providers.wire import ident, rows, table, text
+from heliograph.providers.wire import table, text
 
 #: Seconds.
 MESSAGE_TIMEOUT = 15.0
@@ -52,79 +53,6 @@ PAGE = 200
 MAX_PAGES = 50
 PAGE_BYTES = 16_777_216
 DOWNLOAD_LIMIT = 100 * 1024 * 1024
-
-#: Each leaves the message certainly not posted, but for AMBIGUOUS. Those with [M] are from memory and unconfirmed.
-CODES: dict[str, Reason] = {
-    "invalid_auth": Reason.BAD_CREDENTIALS,
-    "not_authed": Reason.BAD_CREDENTIALS,
-    "token_revoked": Reason.BAD_CREDENTIALS,
-    "token_expired": Reason.BAD_CREDENTIALS,
-    "account_inactive": Reason.BAD_CREDENTIALS,
-    "not_allowed_token_type": Reason.BAD_CREDENTIALS,
-    "missing_scope": Reason.NOT_PERMITTED,
-    "ekm_access_denied": Reason.NOT_PERMITTED,
-    "accesslimited": Reason.NOT_PERMITTED,
-    "enterprise_is_restricted": Reason.NOT_PERMITTED,
-    "two_factor_setup_required": Reason.NOT_PERMITTED,
-    "team_access_not_granted": Reason.NOT_PERMITTED,  # [M]
-    "channel_not_found": Reason.BAD_RECIPIENT,
-    "invalid_channel": Reason.BAD_RECIPIENT,
-    "user_not_found": Reason.BAD_RECIPIENT,  # [M]
-    "cannot_dm_bot": Reason.BAD_RECIPIENT,  # [M]
-    "messages_tab_disabled": Reason.BAD_RECIPIENT,  # [M]
-    "user_disabled": Reason.BLOCKED,  # [M]
-    # What one channel does not allow says nothing of the others.
-    "not_in_channel": Reason.CONVERSATION_CLOSED,
-    "is_archived": Reason.CONVERSATION_CLOSED,
-    "no_permission": Reason.CONVERSATION_CLOSED,
-    "access_denied": Reason.CONVERSATION_CLOSED,
-    "restricted_action": Reason.CONVERSATION_CLOSED,
-    "restricted_action_read_only_channel": Reason.CONVERSATION_CLOSED,
-    "restricted_action_thread_only_channel": Reason.CONVERSATION_CLOSED,
-    "restricted_action_non_threadable_channel": Reason.CONVERSATION_CLOSED,
-    "restricted_action_thread_locked": Reason.CONVERSATION_CLOSED,  # [M]
-    "posting_to_channel_denied": Reason.CONVERSATION_CLOSED,
-    "thread_not_found": Reason.CONVERSATION_CLOSED,
-    "cannot_reply_to_message": Reason.CONVERSATION_CLOSED,  # [M]
-    "msg_too_long": Reason.TOO_LARGE,
-    "file_upload_size_restricted": Reason.TOO_LARGE,
-    "storage_limit_reached": Reason.TOO_LARGE,
-    "file_uploads_disabled": Reason.UNSUPPORTED,
-    "slack_connect_file_upload_sharing_blocked": Reason.UNSUPPORTED,  # [M]
-    "slack_connect_blocked_file_type": Reason.UNSUPPORTED,  # [M]
-    "no_text": Reason.BAD_REQUEST,
-    "invalid_arguments": Reason.BAD_REQUEST,
-    "invalid_arg_name": Reason.BAD_REQUEST,
-    "invalid_array_arg": Reason.BAD_REQUEST,
-    "invalid_charset": Reason.BAD_REQUEST,
-    "invalid_form_data": Reason.BAD_REQUEST,
-    "invalid_post_type": Reason.BAD_REQUEST,
-    "missing_post_type": Reason.BAD_REQUEST,
-    "missing_argument": Reason.BAD_REQUEST,
-    "invalid_metadata_format": Reason.BAD_REQUEST,
-    "metadata_too_large": Reason.BAD_REQUEST,  # [M]
-    "as_user_not_supported": Reason.BAD_REQUEST,
-    "too_many_attachments": Reason.BAD_REQUEST,
-    "file_not_found": Reason.BAD_REQUEST,
-    "method_deprecated": Reason.BAD_REQUEST,
-    "deprecated_endpoint": Reason.BAD_REQUEST,
-    "ratelimited": Reason.RATE_LIMITED,
-    "rate_limited": Reason.RATE_LIMITED,
-    "message_limit_exceeded": Reason.RATE_LIMITED,  # [M]
-    "request_timeout": Reason.NETWORK,
-    "org_login_required": Reason.PROVIDER_DOWN,
-    "team_added_to_org": Reason.PROVIDER_DOWN,
-    "internal_error": Reason.PROVIDER_DOWN,
-    "fatal_error": Reason.PROVIDER_DOWN,
-    "service_unavailable": Reason.PROVIDER_DOWN,
-    "file_update_failed": Reason.PROVIDER_DOWN,
-}
-
-#: "It's possible some aspect of the operation succeeded before the error was raised"; the last two by caution.
-AMBIGUOUS = frozenset({"internal_error", "fatal_error", "service_unavailable", "file_update_failed"})
-
-#: Not the message's fault, and certainly not posted: it comes again.
-PASSING = frozenset({Reason.RATE_LIMITED, Reason.NETWORK, Reason.PROVIDER_DOWN})
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 JSON = {"content-type": "application/json; charset=utf-8"}
@@ -226,7 +154,7 @@ class Slack:
             return certainty.not_sent(error)
         except MaybeSent as error:
             return certainty.maybe_sent(error)
-        return _answer(response)
+        return meaning(response)
 
     # --- credentials ----------------------------------------------------------------------------
 
@@ -243,7 +171,8 @@ class Slack:
     async def find(self, to: Address, key: str, since: int) -> FindResult:
         """Read the channel or thread from `since` on and look for our key.
 
-        Sharing a file has no place for a key, so a bot's file in that time may be the one that is sought: then nothing is proved.
+        A message of ours in that time that carries none may be the one that is sought: sharing a file has no place for a key, and
+        whether a token without metadata.message:read is shown any is documented nowhere. Then nothing is proved.
         """
         channel = to.conversation.partition(":")[0]
         messages = await self._from(to, since - CLOCK_SKEW, key)
@@ -252,9 +181,17 @@ class Slack:
         for message in messages:
             if key_of(message) == key and micros(message.get("ts")):
                 return Found(f"{channel}:{text(message['ts'])}")
-        if any(text(each.get("bot_id")) and rows(each.get("files")) and micros(each.get("ts")) >= since - CLOCK_SKEW for each in messages):
-            return Inconclusive(Reason.NO_ANSWER, code="file_without_key")
-        return Absent()
+        # A list of replies begins with what they reply to, however old.
+        unmarked = [
+            each for each in messages if text(each.get("bot_id")) and not key_of(each) and micros(each.get("ts")) >= since - CLOCK_SKEW
+        ]
+        if not unmarked:
+            return Absent()
+        me = await self._call("auth.test")
+        if not isinstance(me, dict):
+            return _unanswered(me)
+        ours = Ours(user=text(me.get("user_id")), bot=text(me.get("bot_id")))
+        return Inconclusive(Reason.NO_ANSWER, code="message_without_key") if any(map(ours.wrote, unmarked)) else Absent()
 
     async def history(self, to: Address, after: int) -> list[Inbound]:
         """What was written after `after`, oldest first. Raises PollFailed."""
@@ -267,10 +204,7 @@ class Slack:
         if isinstance(messages, Inconclusive):
             raise PollFailed(messages)
         written = [
-            each
-            for each in messages
-            # A list of replies begins with what they reply to, however old.
-            if micros(each.get("ts")) > after and wire.name(each.get("subtype"), "") in slack_inbound.WRITTEN
+            each for each in messages if micros(each.get("ts")) > after and wire.name(each.get("subtype"), "") in slack_inbound.WRITTEN
         ]
         written.sort(key=lambda each: micros(each.get("ts")))
         return [slack_inbound.message_fact(each, channel, ours, "") for each in written]
@@ -354,32 +288,6 @@ class Slack:
     def parse(self, request: RawRequest) -> list[Inbound]:
         """Translate a webhook call; never raises."""
         return slack_inbound.parse_body(request.body)
-
-
-def _answer(response: HttpResponse) -> dict[str, Any] | SendResult:
-    """What an answer means. 5xx is ambiguous, and so is what does not read as an answer of Slack's."""
-    number = response.status
-    answer = wire.decode(response.body)
-    if not isinstance(answer, dict) or not isinstance(answer.get("ok"), bool):
-        answer = {}
-    if answer.get("ok") is True and 200 <= number < 300:
-        return answer
-    code = wire.name(answer.get("error"), str(number))
-    detail = text(answer.get("needed")) or ident(table(answer.get("response_metadata")).get("messages"))
-    if number == 429:
-        return Deferred(Reason.RATE_LIMITED, certainty.retry_after(response.headers), code, detail)
-    if number >= 500:
-        return Unknown(Reason.PROVIDER_DOWN, code, detail)
-    if "error" not in answer and (number < 400 or number == 408):
-        return Unknown(Reason.NO_ANSWER, code, detail)
-    reason = CODES.get(code, Reason.OTHER)
-    if code in AMBIGUOUS:
-        return Unknown(reason, code, detail)
-    if reason in PASSING:
-        return Deferred(reason, certainty.retry_after(response.headers), code, detail)
-    if reason is Reason.OTHER and code == str(number):
-        reason = {401: Reason.BAD_CREDENTIALS, 403: Reason.NOT_PERMITTED, 413: Reason.TOO_LARGE}.get(number, reason)
-    return Refused(reason, code, detail)
 
 
 def _unanswered(result: SendResult) -> Inconclusive:

@@ -51,7 +51,8 @@ SPEC = ProviderSpec(
     setup=(
         "Open https://api.slack.com/apps, choose Create New App, From scratch, and the workspace.",
         "Under OAuth & Permissions, add the Bot Token Scopes chat:write, files:read, files:write, im:history, channels:history, "
-        "groups:history, mpim:history and app_mentions:read. Choose Install to Workspace, and copy the Bot User OAuth Token.",
+        "groups:history, mpim:history, metadata.message:read and app_mentions:read. Choose Install to Workspace, and copy "
+        "the Bot User OAuth Token.",
         "Under Basic Information, App Credentials, copy the Signing Secret.",
         "Under App Home, switch on the Messages Tab and allow users to send messages from it.",
         "Save the channel here first: Slack asks the address a question that only the Signing Secret can answer.",
