@@ -37,6 +37,10 @@ from heliograph.providers import certainty, graph, whatsapp_content, whatsapp_in
 from heliograph.providers.whatsapp_codes import CODES as CODES
 from heliograph.providers.wire import ident, rows, table, text
 
+#: Seconds. A file is uploaded by a call of its own before its message, and both must end well before a lease does.
+MESSAGE_TIMEOUT = 10.0
+UPLOAD_TIMEOUT = 30.0
+
 SPEC = ProviderSpec(
     name="whatsapp",
     title="WhatsApp",
@@ -68,8 +72,7 @@ SPEC = ProviderSpec(
     },
     capabilities=frozenset({"webhook", "challenge", "fetch_media", "templates"}),
     settle=0.0,
-    # A file of 100 MB is uploaded within it.
-    timeout=120.0,
+    timeout=MESSAGE_TIMEOUT + UPLOAD_TIMEOUT,
     reply_window=86_400.0,
     key_lifetime=None,
     pause=0.5,
@@ -91,9 +94,6 @@ SPEC = ProviderSpec(
     ),
     docs="https://developers.facebook.com/docs/whatsapp/cloud-api",
 )
-
-#: Seconds. Without a file a message is a small request.
-MESSAGE_TIMEOUT = 15.0
 
 
 class WhatsApp:
@@ -151,7 +151,7 @@ class WhatsApp:
             "media",
             form={"messaging_product": "whatsapp", "type": media_type},
             files=(HttpFile("file", media.name, media_type, data),),
-            timeout=SPEC.timeout,
+            timeout=UPLOAD_TIMEOUT,
         )
         if not isinstance(got, graph.Ok):
             # An upload has no parameter but the file's type: "invalid parameter" is a type that is not taken.
