@@ -51,10 +51,10 @@ def signed(body: bytes, secret: str, url: str = URL, query: dict[str, str] | Non
 
 
 def encode(body: Any) -> bytes:
-    """A form. What is no string in a fuzzed body becomes JSON."""
+    """A form. What is no string in a fuzzed body is written as Python does."""
     if not isinstance(body, dict):
         return json.dumps(body).encode()
-    values = {name: value if isinstance(value, str) else json.dumps(value) for name, value in body.items()}
+    values = {name: value if isinstance(value, str) else repr(value) for name, value in body.items()}
     return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in values.items()).encode()
 
 
