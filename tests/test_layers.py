@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from heliograph.providers.registry import PROVIDERS
 from tests.architecture import ROOT
 
 LAYERS = (
     "cli", "drill", "web", "worker", "services", "providers", "desks", "storage", "sandbox", "announce", "projections", "ports", "domain",
 )  # fmt: skip
-PROVIDERS = ("sunshine", "telegram")
 
 
 def lint(folder: Path, planted: dict[str, str]) -> str:
@@ -41,6 +41,12 @@ def test_the_bare_frame_keeps_all_contracts(tmp_path: Path) -> None:
     report = lint(tmp_path, {"bootstrap.py": "import heliograph.storage\nimport heliograph.providers.telegram\n"})
     assert report.startswith("0\n"), report
     assert "0 broken" in report
+
+
+def test_every_provider_is_held_apart_from_the_others() -> None:
+    contract = (ROOT / ".importlinter").read_text(encoding="utf-8").partition("A provider knows no other provider")[2]
+    held = set(contract.partition("[importlinter:")[0].split())
+    assert {f"heliograph.providers.{name}" for name in PROVIDERS} <= held
 
 
 def test_the_command_line_puts_web_and_worker_into_one_process(tmp_path: Path) -> None:
