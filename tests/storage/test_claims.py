@@ -191,6 +191,8 @@ async def test_what_waits_on_hold_costs_a_claim_nothing(store: AnyStore) -> None
 async def effort_of_looking(store: AnyStore, room: Room | None = None) -> int:
     """What a claim that finds nothing has to go through, in the engine's own unit."""
     if isinstance(store, SqliteStore):
+        # What is remembered of channels is asked anew after each act that may concern them, however many lanes wait.
+        assert await store.claim(worker="w1", now=NOW, lease_until=NOW + LEASE, limit=10, room=room) == []
         steps: list[int] = []
         watch = apsw.SQLITE_TRACE_PROFILE
         store._connection.trace_v2(watch, lambda event: steps.append(event["stmt_status"]["SQLITE_STMTSTATUS_VM_STEP"]), id=store)

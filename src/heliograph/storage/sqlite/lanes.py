@@ -33,13 +33,17 @@ def runnable_channels(run: Run, sql: dict[str, str], after: tuple[str, str]) -> 
 
 
 class Usable(NamedTuple):
-    """A channel that may be used: the version of its credential, and the conditions of both. `shared` is "" for an own credential."""
+    """A channel that may be used, once `throttled_until` is over: the version of its credential, and the conditions of both.
+
+    `shared` is "" for an own credential.
+    """
 
     credential: str
     fingerprint: str
     own: str
     of_credential: str
     shared: str
+    throttled_until: int
 
     @property
     def in_trial(self) -> bool:
@@ -47,9 +51,9 @@ class Usable(NamedTuple):
         return Condition.TRIAL in (self.own, self.of_credential)
 
 
-def usable(run: Run, sql: dict[str, str], release: str, channel: tuple[str, str], now: int) -> Usable | None:
-    """How `release` may use a channel now; None where it is off, held or throttled."""
-    found = run(sql["channel_condition"], (release, *channel, now)).fetchone()
+def usable(run: Run, sql: dict[str, str], release: str, channel: tuple[str, str]) -> Usable | None:
+    """How `release` may use a channel; None where it is off or held."""
+    found = run(sql["channel_condition"], (release, *channel)).fetchone()
     return None if found is None else Usable._make(found)
 
 
@@ -59,8 +63,8 @@ def next_ready(run: Run, sql: dict[str, str], release: str, now: int, ration: Ra
     for channel in runnable_channels(run, sql, ("", "")):
         if not ration.of(channel):
             continue
-        condition = usable(run, sql, release, channel, now)
-        if condition is None or condition.in_trial:
+        condition = usable(run, sql, release, channel)
+        if condition is None or condition.in_trial or condition.throttled_until > now:
             continue
         ready_at = run(sql["channel_next_ready"], channel).fetchone()[0]
         earliest = ready_at if earliest is None else min(earliest, ready_at)
@@ -129,11 +133,12 @@ class Claiming:
         return _claimed(release.fence + 1, lease_until, delivery, found, how)
 
     def _usable(self, channel: tuple[str, str], now: int) -> Usable | None:
-        """How a channel may be used, asked once in a batch."""
+        """How a channel may be used now. Asked once and remembered: nobody else writes to the file."""
         known: dict[tuple[str, str], Usable | None] = self._tx.usable
         if channel not in known:
-            known[channel] = usable(self._run, self._sql, self._tx.release, channel, now)
-        return known[channel]
+            known[channel] = usable(self._run, self._sql, self._tx.release, channel)
+        how = known[channel]
+        return how if how is not None and how.throttled_until <= now else None
 
     def _usable_channels(self, now: int, limit: int, ration: Ration) -> list[tuple[tuple[str, str], Usable]]:
         """Up to `limit` channels that have room, as ((account, channel), how they may be used)."""

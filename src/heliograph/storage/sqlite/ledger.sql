@@ -91,14 +91,14 @@ ORDER BY account, channel LIMIT 1
 -- name: channel_condition
 -- A shared credential is the installation's: its name stands for the id, and the release says which version it holds.
 SELECT coalesce(nullif(r.shared, ''), c.credential), coalesce(v.fingerprint, r.fingerprint),
-  coalesce(hc.condition, 'well'), coalesce(hr.condition, 'well'), r.shared
+  coalesce(hc.condition, 'well'), coalesce(hr.condition, 'well'), r.shared, c.throttled_until
 FROM channel c
 JOIN credential r ON r.account = c.account AND r.id = c.credential
 LEFT JOIN release_credential v ON v.release = :release AND v.credential = r.shared AND r.shared <> ''
 LEFT JOIN health hc ON hc.account = c.account AND hc.kind = 'channel' AND hc.subject = c.id
 LEFT JOIN health hr ON hr.account = CASE r.shared WHEN '' THEN c.account ELSE '' END AND hr.kind = 'credential'
   AND hr.subject = coalesce(nullif(r.shared, ''), c.credential) || '@' || coalesce(v.fingerprint, r.fingerprint)
-WHERE c.account = :account AND c.id = :channel AND c.enabled = 1 AND c.throttled_until <= :now
+WHERE c.account = :account AND c.id = :channel AND c.enabled = 1
   AND coalesce(hc.condition, 'well') <> 'held' AND coalesce(hr.condition, 'well') <> 'held'
 
 -- name: runnable_lanes

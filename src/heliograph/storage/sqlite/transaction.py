@@ -46,12 +46,15 @@ class Transaction:
         self.may_send = found is None or found[2] > found[1]
         #: Of all acts of this batch, in their order. Nobody reads them inside the transaction, so they are written at its end.
         self._events: list[EventRow] = []
-        #: What is known of channels since this batch last wrote something that may concern one; see Claiming._usable.
+        #: What is known of channels since something was last written that may concern one; see Claiming._usable.
         self.usable: dict[tuple[str, str], Any] = {}
 
     def begin(self) -> None:
-        """A batch begins; nothing is left of the one before."""
+        """A batch begins; no event is left of the one before."""
         self._events = []
+
+    def undone(self) -> None:
+        """What the batch has written is taken back, and with it what it had seen."""
         self.usable.clear()
 
     def act(self, job: Callable[["Transaction"], T]) -> T:

@@ -122,6 +122,7 @@ class Writer:
         except Exception as broken:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+            transaction.undone()
             if len(batch) > 1:
                 # One act spoils a shared transaction: each is written by itself, so that only the culprit fails.
                 return [outcome for one in batch for outcome in await self._write([one])]
