@@ -13,6 +13,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 
+from heliograph.projections.facts import Facts
+from heliograph.projections.wording.desk import app
 from tests.browser.stage import eventually
 from tests.browser.test_status import SIZES, offences, shown
 
@@ -21,39 +23,17 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 HOME = "https://app.example"
 SERVICE = "https://heliograph.example"
 ME, BEA = 11, 12
+#: 6 August 2026, 09:12 UTC.
+ONSET = 1_786_007_520_000_000
 
 
-def _forms(one: str, other: str) -> dict[str, str]:
-    return {"one": one, "other": other}
-
-
-WORDING = {
-    "en": {
-        "title": "Replies through WhatsApp are waiting", "told": "Since 09:12 UTC, your replies have not been going out.",
-        "waiting": _forms("{waiting} reply is waiting.", "{waiting} replies are waiting."),
-        "asked": _forms("{asked} reply needs a decision.", "{asked} replies need a decision."),
-        "sent_late": _forms("{sent_late} reply has gone out late.", "{sent_late} replies have gone out late."),
-        "failed": _forms("{failed} reply could not be sent.", "{failed} replies could not be sent."),
-        "dropped": _forms("{dropped} was dropped.", "{dropped} were dropped."), "lost": _forms("{lost} was lost.", "{lost} were lost."),
-        "go_on": "There is nothing for you to do.", "decide": "Please decide about each.", "settled": "Everything is settled.",
-    },
-    "es": {
-        "title": "Hay respuestas por WhatsApp en espera", "told": "Desde las 09:12 UTC sus respuestas no salen.",
-        "waiting": _forms("{waiting} respuesta está en espera.", "{waiting} respuestas están en espera."),
-        "asked": _forms("{asked} respuesta necesita una decisión.", "{asked} respuestas necesitan una decisión."),
-        "sent_late": _forms("{sent_late} respuesta salió tarde.", "{sent_late} respuestas salieron tarde."),
-        "failed": _forms("{failed}.", "{failed}."), "dropped": _forms("{dropped}.", "{dropped}."), "lost": _forms("{lost}.", "{lost}."),
-        "go_on": "No tiene que hacer nada.", "decide": "Decida sobre cada una.", "settled": "Todo está resuelto.",
-    },
-    "pt-BR": {
-        "title": "Há respostas pelo WhatsApp em espera", "told": "Desde as 09:12 UTC suas respostas não saem.",
-        "waiting": _forms("{waiting} resposta está em espera.", "{waiting} respostas estão em espera."),
-        "asked": _forms("{asked} resposta precisa de uma decisão.", "{asked} respostas precisam de uma decisão."),
-        "sent_late": _forms("{sent_late} resposta saiu com atraso.", "{sent_late} respostas saíram com atraso."),
-        "failed": _forms("{failed}.", "{failed}."), "dropped": _forms("{dropped}.", "{dropped}."), "lost": _forms("{lost}.", "{lost}."),
-        "go_on": "Não há nada a fazer.", "decide": "Decida sobre cada uma.", "settled": "Está tudo resolvido.",
-    },
-}  # fmt: skip
+#: The very words that Heliograph gives the app.
+WORDING = app(
+    Facts(
+        "inc_1", 3, "investigating", "major", "bad_credentials", "WhatsApp", ONSET, ONSET, ONSET, ONSET, 0, 0, "", "", 1, 3, 4, 2, 2, 1, 1,
+        0, 0, 0,
+    )
+)  # fmt: skip
 
 
 @dataclass
@@ -169,12 +149,14 @@ async def test_only_an_affected_agent_is_told_and_sees_it_count_down(desk: Desk)
     desk.replies = [(35, 1, ME, "waiting"), (36, 2, ME, "waiting"), (36, 3, BEA, "waiting"), (37, 4, BEA, "asked")]
     page = await desk.open()
     await expect(page.locator(".notice h2")).to_have_text("Replies through WhatsApp are waiting")
-    await expect(page.locator(".notice li")).to_have_text(["2 replies are waiting."])
+    await expect(page.locator(".notice li")).to_have_text(["2 replies are waiting and go out by themselves."])
     await expect(page.locator(".tickets button")).to_have_text(["#35", "#36"])
-    await expect(page.locator(".advice")).to_have_text("There is nothing for you to do.")
+    await expect(page.locator(".advice")).to_have_text(
+        "There is nothing for you to do: go on writing as usual, and do not write again what is waiting."
+    )
     desk.replies[0] = (35, 1, ME, "sent_late")
     await again(page)
-    await expect(page.locator(".notice li")).to_have_text(["1 reply is waiting.", "1 reply has gone out late."])
+    await expect(page.locator(".notice li")).to_have_text(["1 reply is waiting and goes out by itself.", "1 reply has gone out late."])
     await expect(page.locator(".tickets button")).to_have_text(["#36"])
     desk.replies[1] = (36, 2, ME, "sent_late")
     await again(page)
@@ -195,7 +177,7 @@ async def test_nobody_else_is_told_anything(desk: Desk) -> None:
 async def test_the_token_is_the_proxys_and_comments_are_asked_for_once(desk: Desk) -> None:
     desk.replies = [(35, 1, ME, "waiting"), (36, 2, BEA, "waiting")]
     page = await desk.open()
-    await expect(page.locator(".notice li")).to_have_text(["1 reply is waiting."])
+    await expect(page.locator(".notice li")).to_have_text(["1 reply is waiting and goes out by itself."])
     first = desk.asked[0]
     assert first["url"] == SERVICE + "/zendesk/app/notices"
     assert first["headers"] == {"Authorization": "Bearer {{setting.token}}"} and first["secure"] is True and first["cors"] is False
@@ -216,16 +198,21 @@ async def test_many_tickets_are_looked_at_a_few_at_a_time_own_ones_first(desk: D
     desk.replies = [(ticket, ticket, BEA, "waiting") for ticket in range(100, 160)] + [(500, 500, ME, "waiting")]
     desk.found = [500]
     page = await desk.open()
-    await expect(page.locator(".notice li")).to_have_text(["1 reply is waiting."])
+    await expect(page.locator(".notice li")).to_have_text(["1 reply is waiting and goes out by itself."])
     lookups = [url for url in desk.of_zendesk() if "/comments" in url]
     assert len(lookups) == 12 and "/500/" in lookups[0]
     await expect(page.locator("#problem")).to_have_text("Some replies are still being looked up.")
 
 
-@pytest.mark.parametrize(("locale", "lang", "line"), [
-    ("es-419", "es", "2 respuestas están en espera."), ("pt-br", "pt-BR", "2 respostas estão em espera."),
-    ("de", "en", "2 replies are waiting."), ("en-GB", "en", "2 replies are waiting."),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("locale", "lang", "line"),
+    [
+        ("es-419", "es", "2 respuestas están en espera y se enviarán automáticamente."),
+        ("pt-br", "pt-BR", "2 respostas estão aguardando e serão enviadas automaticamente."),
+        ("de", "en", "2 replies are waiting and go out by themselves."),
+        ("en-GB", "en", "2 replies are waiting and go out by themselves."),
+    ],
+)
 async def test_in_the_agents_language(desk: Desk, locale: str, lang: str, line: str) -> None:
     desk.locale = locale
     desk.replies = [(35, 1, ME, "waiting"), (36, 2, ME, "waiting")]
@@ -239,7 +226,7 @@ async def test_large_numbers_are_written_as_the_language_does(desk: Desk) -> Non
     desk.locale = "es"
     desk.replies = [(35, n, ME, "waiting") for n in range(1, 1_201)]
     page = await desk.open()
-    await expect(page.locator(".notice li")).to_have_text(["1.200 respuestas están en espera."])
+    await expect(page.locator(".notice li")).to_have_text(["1.200 respuestas están en espera y se enviarán automáticamente."])
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -264,11 +251,11 @@ async def test_the_pane_is_for_everybody(browser: Browser, scheme: str, size: st
 async def test_heliograph_away_is_said_and_what_was_known_stays(desk: Desk) -> None:
     desk.replies = [(35, 1, ME, "waiting")]
     page = await desk.open()
-    await expect(page.locator(".notice li")).to_have_text(["1 reply is waiting."])
+    await expect(page.locator(".notice li")).to_have_text(["1 reply is waiting and goes out by itself."])
     desk.refused = 503
     await again(page)
     await expect(page.locator("#problem")).to_contain_text("cannot be reached")
-    await expect(page.locator(".notice li")).to_have_text(["1 reply is waiting."])
+    await expect(page.locator(".notice li")).to_have_text(["1 reply is waiting and goes out by itself."])
     desk.refused = 401
     await again(page)
     await expect(page.locator("#problem")).to_contain_text("does not accept this app's token")
@@ -280,6 +267,8 @@ async def test_heliograph_away_is_said_and_what_was_known_stays(desk: Desk) -> N
 async def test_a_ticket_opens_in_zendesk(desk: Desk) -> None:
     desk.replies = [(35, 1, ME, "asked")]
     page = await desk.open()
+    decide = page.get_by_role("link", name="Decide in Heliograph")
+    await expect(decide).to_have_attribute("href", f"{SERVICE}/zendesk/clickthrough?external_id=cmt_1")
     await page.get_by_role("button", name="#35").click()
     assert ["routeTo", "ticket", 35] in await page.evaluate("window.zaf.invoked")
 
@@ -290,7 +279,7 @@ async def test_the_icon_lights_before_anybody_opens_it_and_says_so_once(desk: De
     await page.wait_for_function("window.zaf && window.zaf.set.length === 1")
     assert await page.evaluate("window.zaf.set") == [["guid-bar", "iconSymbol", "waiting"]]
     told = [said for said in await page.evaluate("window.zaf.invoked") if said[0] == "notify"]
-    assert [said[1] for said in told] == ["Replies through WhatsApp are waiting. 1 reply is waiting."]
+    assert [said[1] for said in told] == ["Replies through WhatsApp are waiting. 1 reply is waiting and goes out by itself."]
     await page.reload()
     await page.wait_for_function("window.zaf && window.zaf.set.length === 1")
     assert await page.evaluate("window.zaf.invoked") == [], "it is said once"

@@ -40,6 +40,7 @@ def place(tmp_path: Path) -> Path:
 
 
 def test_it_names_this_installation_and_holds_no_secret_but_the_address(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
     files = package(place, "--url", URL, "--json")
     told = json.loads(capsys.readouterr().out)
     manifest, requirements = json.loads(files["manifest.json"]), json.loads(files["requirements.json"])

@@ -86,6 +86,7 @@ def _told(data: bytes, base: str) -> bytes:
     manifest["version"] = version("heliograph")
     # Zendesk sends a secure setting to these hosts only.
     manifest["domainWhitelist"] = [urlsplit(base).hostname]
+    manifest["author"]["email"] = f"heliograph@{urlsplit(base).hostname}"
     for parameter in manifest["parameters"]:
         if parameter["name"] == "address":
             parameter["default"] = base

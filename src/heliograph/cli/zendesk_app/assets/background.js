@@ -1,7 +1,7 @@
 // Runs from the moment an agent is in Zendesk, as the pane does not: lights the icon, and says once that there is something to read.
 
 import { Watch, follow } from "./looking.js";
-import { plural } from "./words.js";
+import { counted } from "./words.js";
 
 const TOLD = "heliograph.told";
 const client = window.ZAFClient.init();
@@ -48,7 +48,7 @@ async function tell(notice, agent, lang) {
   if (before.includes(key)) return;
   remember([...before, key]);
   const name = notice.counts.asked ? "asked" : "waiting";
-  const count = plural(lang, notice.wording[name], name, notice.counts[name]);
+  const count = counted(lang, notice.wording[name], name, notice.counts[name]);
   await client.invoke("notify", plain(`${notice.wording.title}. ${count}`), "alert", { sticky: true });
 }
 

@@ -149,15 +149,19 @@ export class Watch {
   #own(notice) {
     const counts = Object.fromEntries(BECAME.map((name) => [name, 0]));
     const tickets = new Map();
+    let question = "";
     for (const reply of notice.replies) {
       if (!(reply.became in counts) || this.authors.get(reply.comment_id) !== this.agent) continue;
       counts[reply.became] += 1;
+      if (reply.became === "asked" && !question) question = reply.external_id;
       if (reply.became === "asked" || !tickets.has(reply.ticket_id)) tickets.set(reply.ticket_id, reply.became);
     }
     const unsettled = counts.waiting + counts.asked;
     const open = unsettled > 0 || (!notice.over && tickets.size > 0);
     const wording = notice.wording[this.language] || notice.wording.en;
-    return { incident: notice.incident, number: notice.number, severity: notice.severity, wording, counts, unsettled, open, tickets };
+    // Where the first question is answered: Heliograph keeps it, Zendesk has no such thing.
+    const decide = question && `${this.address}/zendesk/clickthrough?external_id=${encodeURIComponent(question)}`;
+    return { incident: notice.incident, severity: notice.severity, wording, counts, unsettled, open, tickets, decide };
   }
 }
 

@@ -1,7 +1,7 @@
 // The pane under the icon in the top bar: the agent's own notices, counting down.
 
 import { BECAME, Watch, follow } from "./looking.js";
-import { WORDS, fill, plural } from "./words.js";
+import { WORDS, fill, counted } from "./words.js";
 
 const WIDTH = 380;
 const TICKETS = 20;
@@ -36,7 +36,7 @@ function lines(notice, lang) {
   const list = make("ul");
   for (const name of BECAME) {
     if (!counts[name]) continue;
-    const line = make("li", name, plural(lang, wording[name], name, counts[name]));
+    const line = make("li", name, counted(lang, wording[name], name, counts[name]));
     line.dataset.count = counts[name];
     list.append(line);
   }
@@ -50,6 +50,13 @@ function drawNotice(notice, lang) {
   box.append(make("h2", "", wording.title), make("p", "", wording.told), lines(notice, lang));
   const advice = counts.asked ? wording.decide : counts.waiting ? wording.go_on : wording.settled;
   if (advice) box.append(make("p", "advice", advice));
+  if (notice.decide) {
+    const link = make("a", "decide", WORDS[lang].decide);
+    link.href = notice.decide;
+    link.target = "_blank";
+    link.rel = "noopener noreferrer";
+    box.append(link);
+  }
   const links = ticketLinks(notice, lang);
   if (links) box.append(links);
   return box;
@@ -64,7 +71,7 @@ function draw(outcome) {
   $("problem").hidden = !problem;
   // What was known stays while Heliograph is away: it is better than nothing, and the time says how old it is.
   if (!outcome.problem) {
-    const signature = JSON.stringify(outcome.notices.map((n) => [n.incident, n.counts, n.wording.title, [...n.tickets]]));
+    const signature = JSON.stringify(outcome.notices.map((n) => [n.incident, n.counts, n.wording.title, n.decide, [...n.tickets]]));
     if (signature !== last) $("notices").replaceChildren(...outcome.notices.map((notice) => drawNotice(notice, lang)));
     last = signature;
     $("calm").textContent = words.calm;
