@@ -3,7 +3,10 @@
 from pathlib import Path
 
 from heliograph.domain.gate import Basis, Finding, Verdict
+from heliograph.domain.health import CHECK, hold, well
 from heliograph.domain.incident import Phase
+from heliograph.domain.reasons import Reason
+from heliograph.ports.store import Changes, Fold
 from heliograph.services import releases
 from heliograph.services.releases import Identity
 from tests.incidents.town import SHARED, Town, town
@@ -43,6 +46,26 @@ async def test_a_fenced_release_and_its_variable_stand_on_the_incident(tmp_path:
         assert await made.affected(incident) == made.late()
         await made.run(5)
         assert len(await made.incidents()) == 1
+
+
+async def test_a_candidate_s_key_that_is_wrong_is_no_incident_while_another_release_sends(tmp_path: Path) -> None:
+    async with town(tmp_path) as made:
+        context = made.context
+        mine = context.channels.shared[SHARED].fingerprint
+        await releases.register(context, Identity(GOOD, "c", "f", {}, {SHARED: "f1"}))
+        await releases.conclude(context, GOOD, Verdict(Finding.ADMIT, Basis.PROVED))
+        await releases.register(context, Identity(BAD, "c", "g", {}, {SHARED: mine}))
+        for id in (GOOD, BAD):
+            await beat(made, id)
+        made.homes[0].key.revoked = True
+        row = well("", "credential", f"{SHARED}@{mine}")
+        await context.store.commit(Changes("", made.clock.now(), folds=[Fold(row, hold(row, Reason.BAD_CREDENTIALS, "401", CHECK, now=1))]))
+        await made.run(5)
+        assert not await made.incidents()
+        # Once it sends, it is one.
+        await releases.conclude(context, BAD, Verdict(Finding.ADMIT, Basis.PROVED))
+        await made.run(1)
+        assert [one.reason for one in await made.incidents()] == ["bad_credentials"]
 
 
 async def test_nobody_who_may_send_is_an_incident_that_ends_when_somebody_may(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from heliograph.domain import events as ev
 from heliograph.domain.delivery import TAKEN
 from heliograph.domain.detectors.state import Alarm
-from heliograph.domain.gate import SENDING, Stage
+from heliograph.domain.gate import SENDING, Release, Stage
 from heliograph.domain.health import CHECK, PROBATION, Condition, Health
 from heliograph.domain.ids import id_value, make_id
 from heliograph.domain.incident import Subject
@@ -64,7 +64,7 @@ async def look(store: Store, *, now: int) -> World:
     waits = await _waits(store) if any(health.condition is Condition.TRIAL for health in holds) else {}
     troubles = []
     for health in holds:
-        if health.account or not departed_at(health.subject, known):
+        if health.account or not _unsent(health.subject, known):
             troubles += await _on_hold(store, health, channels, waits)
     for alarm in alarms:
         troubles += await _alarmed(store, alarm, channels, now=now)
@@ -180,12 +180,19 @@ async def ended_at(store: Store, subject: Subject, world: World, *, now: int) ->
 
 def departed_at(version: str, known: Mapping[str, Kept]) -> int:
     """When the last release that held a version of a shared credential stopped sending; 0 where one sends with it, or none is known."""
-    name, _, fingerprint = version.partition("@")
-    holders = [kept.row for kept in known.values() if kept.credentials.get(name) == fingerprint]
+    return max(row.ended_at for row in _holders(version, known)) if _unsent(version, known) else 0
+
+
+def _unsent(version: str, known: Mapping[str, Kept]) -> bool:
+    """Whether nobody sends with a version, while others send: it is that of a release that has ended, or is not proved."""
+    holders = _holders(version, known)
     others = any(kept.row.stage in SENDING for kept in known.values())
-    if not holders or not others or any(row.stage in SENDING for row in holders):
-        return 0
-    return max(row.ended_at for row in holders)
+    return bool(holders) and others and not any(row.stage in SENDING for row in holders)
+
+
+def _holders(version: str, known: Mapping[str, Kept]) -> list[Release]:
+    name, _, fingerprint = version.partition("@")
+    return [kept.row for kept in known.values() if kept.credentials.get(name) == fingerprint]
 
 
 async def fails_elsewhere(
