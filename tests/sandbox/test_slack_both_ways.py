@@ -120,7 +120,7 @@ async def test_files_go_both_ways(setup: Setup) -> None:
     part = dataclasses.replace(setup.slack.render([picture])[0], data=PNG.data)
     taken = await setup.slack.send(Address(setup.direct), part, KEY)
     echo = await setup.listening.until(lambda fact: isinstance(fact, Receipt))
-    assert taken == Accepted(echo.provider_id)
+    assert taken == Accepted(echo.provider_id) and echo.key == KEY
     (message,) = setup.service.phone(setup.direct)["messages"]
     assert (message["text"], message["media"]["kind"], message["media"]["name"]) == ("look & see", "image", "b.png")
     setup.act("file", setup.direct, {"caption": "mine"}, PNG)
@@ -160,13 +160,16 @@ async def test_nothing_taken_is_absent(setup: Setup) -> None:
     assert isinstance(await setup.slack.find(Address(setup.direct), KEY, since), Inconclusive)
 
 
-async def test_a_file_whose_answer_was_lost_is_never_called_absent(setup: Setup) -> None:
+async def test_a_file_whose_answer_was_lost_is_found_by_its_block(setup: Setup) -> None:
     since = setup.running.sandbox.now()
     setup.fault(Mode.ANSWER_LOST, operation="send", count=1)
     picture = Media(MediaKind.IMAGE, "b.png", "image/png", 4, file="f")
     part = dataclasses.replace(setup.slack.render([picture])[0], data=PNG.data)
     assert isinstance(await setup.slack.send(Address(setup.direct), part, KEY), Unknown)
-    assert isinstance(await setup.slack.find(Address(setup.direct), KEY, since), Inconclusive)
+    (post,) = setup.account.places[setup.direct].posts
+    assert await setup.slack.find(Address(setup.direct), KEY, since) == Found(f"{setup.direct}:{post.file}")
+    post.more["blocks"] = []
+    assert isinstance(await setup.slack.find(Address(setup.direct), KEY, since), Inconclusive), "without its block nothing is proved"
 
 
 async def test_what_people_do_comes_in(setup: Setup) -> None:

@@ -10,19 +10,14 @@ from heliograph.domain.delivery import State
 from heliograph.sandbox.faults import Mode
 from heliograph.sandbox.wire import Request
 from heliograph.services.files import upload
-from tests.demonstration import demonstration
-from tests.sandbox.test_keys_in_the_demonstration import House
+from tests.sandbox.house import House, house_at
 
 pytestmark = pytest.mark.timeout(120)
 
 
 @pytest_asyncio.fixture
 async def house() -> AsyncIterator[House]:
-    async with demonstration() as made:
-        service = made.demo.sandbox.sandbox.direct["whatsapp"]
-        (account,) = service.accounts.values()
-        house = House(made, service, next(iter(account.places)))
-        await house.begins()
+    async with house_at("whatsapp") as house:
         yield house
 
 

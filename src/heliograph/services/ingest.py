@@ -5,6 +5,8 @@ from functools import partial
 from typing import assert_never
 
 from heliograph.domain import events as ev
+from heliograph.domain.delivery import State
+from heliograph.domain.outcomes import DedupeClass
 from heliograph.ports import rows
 from heliograph.ports.provider import (
     Author,
@@ -17,7 +19,7 @@ from heliograph.ports.provider import (
     InboundMessage,
     Receipt,
 )
-from heliograph.ports.store import Changes, Duplicate, Loose
+from heliograph.ports.store import Changes, Duplicate, Loose, Unavailable
 from heliograph.services import inbound_files
 from heliograph.services.context import Context, retrying
 from heliograph.services.parts import dump_contents
@@ -70,6 +72,8 @@ async def _take(context: Context, channel: rows.Channel, item: Inbound) -> bool:
 
 async def _message(context: Context, channel: rows.Channel, item: InboundMessage, changes: Changes) -> None:
     conversation = await context.store.conversation_at(channel.account, channel.id, item.conversation)
+    if item.author is Author.BUSINESS and conversation is not None and await _is_our_own(context, channel, conversation, item.message_id):
+        return
     if conversation is None or conversation.removed == 1:
         conversation = await _begin(context, channel, item, changes)
     ticket = await _ticket(context, conversation, changes)
@@ -90,6 +94,19 @@ async def _message(context: Context, channel: rows.Channel, item: InboundMessage
     received = ev.MessageReceived(item.author.value, comment, item.message_id)
     changes.loose.append(Loose("ticket", ticket, received, channel.id, item.occurred_at))
     changes.loose += [Loose("ticket", ticket, ev.PartNotCarried(kind, comment), channel.id) for kind in item.not_carried]
+
+
+async def _is_our_own(context: Context, channel: rows.Channel, conversation: rows.Conversation, message_id: str) -> bool:
+    """Whether it is the echo of a reply of ours that came back without our id, as some providers send them. Raises Unavailable."""
+    if await context.store.delivery_by_provider_id(channel.account, channel.id, message_id) is not None:
+        return True
+    connected = await context.channels.get(channel.account, channel.id)
+    if connected is None or connected.spec.dedupe is not DedupeClass.ECHO:
+        return False
+    if any(each.state is State.SENDING for each in await context.store.open_deliveries(channel.account, conversation.id)):
+        # The answer to the call will tell whether it is this one: the provider repeats what is not taken.
+        raise Unavailable
+    return False
 
 
 async def _begin(context: Context, channel: rows.Channel, item: InboundMessage, changes: Changes) -> rows.Conversation:
