@@ -10,7 +10,7 @@ UP_ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run dev test check format sim drill bench docs catalogs lock clean
+.PHONY: help run dev test check format sim fuzz drill bench docs catalogs lock clean
 
 help: ## Say what can be made
 	@echo "Heliograph: make <target>"
@@ -43,6 +43,9 @@ docs: $(VENV)/.dev ## Write the pages of docs/ that are made from the code
 
 catalogs: $(VENV)/.dev ## Put new sentences into the translation catalogs
 	$(BIN)/python -m tools.catalogs
+
+fuzz: $(VENV)/.dev ## Send a million nearly right webhook bodies into a real installation (FUZZ_ARGS="--bodies 20000")
+	$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
 
 drill: $(VENV)/.dev ## Replay 6 August 2020 with real processes, on both stores (DRILL_ARGS="A D")
 	$(BIN)/python -m tools.drill $(DRILL_ARGS)
