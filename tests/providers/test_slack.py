@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 import pytest
 from hypothesis import given, strategies as st
 from slack_sdk import WebClient
+from slack_sdk.models.blocks import PlainTextObject, SectionBlock
 from slack_sdk.models.metadata import Metadata
 from slack_sdk.signature import SignatureVerifier
 
@@ -101,33 +102,38 @@ def sharing(server: MisbehavingServer, complete: Behaviour | None = None) -> tup
     return place, answer(200, b"OK - 5"), complete or answer(200, {"ok": True, "files": [{"id": "F123", "title": "a"}]})
 
 
-async def test_a_file_is_shared_in_the_official_client_s_three_steps(http: AiohttpHttp, server: MisbehavingServer) -> None:
+@pytest.mark.parametrize(("caption", "shown"), [("your <invoice> & *more*", "your <invoice> & *more*"), ("", PDF.name)])
+async def test_a_file_is_shared_in_the_official_client_s_three_steps(
+    http: AiohttpHttp, server: MisbehavingServer, caption: str, shown: str
+) -> None:
     slack = build(http, server.base_url)
     server.behave(*sharing(server))
-    part = dataclasses.replace(slack.render([PDF])[0], data=b"%PDF-")
+    part = dataclasses.replace(slack.render([dataclasses.replace(PDF, caption=caption)])[0], data=b"%PDF-")
     assert await slack.send(THREAD, part, KEY) == Accepted(f"{CHANNEL}:F123")
     ours = list(server.seen)
     server.behave(*sharing(server))
-    theirs = await official(
-        server,
-        lambda client: client.files_upload_v2(
-            channel=CHANNEL,
-            content=b"%PDF-",
-            filename=PDF.name,
-            title=PDF.name,
-            initial_comment="your &lt;invoice&gt;",
-            thread_ts=TS,
-        ),
-    )
-    assert [(each.method, each.target.partition("?")[0]) for each in ours] == [
-        (each.method, each.target.partition("?")[0]) for each in theirs
-    ]
+    text = PlainTextObject(text=shown, emoji=False)
+    blocks = json.dumps([SectionBlock(block_id=f"heliograph:{KEY}", text=text).to_dict()])
+
+    def share(client: WebClient) -> None:
+        place = client.files_getUploadURLExternal(filename=PDF.name, length=5)
+        client._upload_file(url=place["upload_url"], data=b"%PDF-", logger=client._logger, timeout=5, proxy=None, ssl=None)
+        client.files_completeUploadExternal(files=[{"id": "F123", "title": PDF.name}], channel_id=CHANNEL, thread_ts=TS, blocks=blocks)
+
+    theirs = await official(server, share)
+    called = [[(each.method, each.target.partition("?")[0]) for each in requests] for requests in (ours, theirs)]
+    assert called[0] == called[1]
     assert ours[1].body == theirs[1].body == b"%PDF-" and "authorization" not in ours[1].headers
     for index in (0, 2):
         mine, wanted = dict(parse_qsl(ours[index].body.decode())), _fields(theirs[index])
-        if "files" in wanted:
-            mine["files"], wanted["files"] = json.loads(mine["files"]), json.loads(wanted["files"])
+        for packed in {"files", "blocks"} & wanted.keys():
+            mine[packed], wanted[packed] = json.loads(mine[packed]), json.loads(wanted[packed])
         assert mine == wanted
+
+
+def test_a_long_text_beside_a_file_goes_as_a_message_of_its_own() -> None:
+    first, second = build().render([dataclasses.replace(PDF, caption="x" * 3001)])
+    assert first.payload["caption"] == "" and second.payload == {"text": "x" * 3001}
 
 
 def _fields(request: Seen) -> dict[str, Any]:
@@ -262,6 +268,13 @@ async def test_find_says_absent_when_it_has_read_everything(http: AiohttpHttp, s
     server.behave(page(FROM_USER, cursor="c2"), page(posted(key="dlv_other")))
     assert await build(http, server.base_url).find(FLAT, KEY, AT) == Absent()
     assert len(server.seen) == 2
+
+
+async def test_find_sees_a_file_by_the_id_of_its_block(http: AiohttpHttp, server: MisbehavingServer) -> None:
+    shared = {**SHARED, "blocks": [{"type": "section", "block_id": f"heliograph:{KEY}", "text": {"type": "plain_text", "text": "a"}}]}
+    server.behave(page(shared))
+    assert await build(http, server.base_url).find(FLAT, KEY, AT) == Found(f"{DIRECT}:F1")
+    assert await build(http, server.base_url).find(FLAT, "dlv_other.1", AT) == Absent()
 
 
 async def test_find_believes_bots_only(http: AiohttpHttp, server: MisbehavingServer) -> None:

@@ -35,7 +35,7 @@ from heliograph.ports.provider import (
 )
 from heliograph.providers import certainty, slack_inbound, wire
 from heliograph.providers.slack_codes import meaning
-from heliograph.providers.slack_inbound import EVENT_TYPE, KEY, Ours, key_of, micros
+from heliograph.providers.slack_inbound import BLOCK, EVENT_TYPE, KEY, Ours, key_of, message_id, micros
 from heliograph.providers.slack_outbound import SPEC, parts
 from heliograph.providers.wire import table, text
 
@@ -62,7 +62,8 @@ class Slack:
     """One app in one workspace, reached with its bot's token.
 
     A conversation's id is the channel's, or "channel:thread". A message's id is "channel:ts", a shared file's "channel:file id".
-    Our id of a delivery goes out as metadata and is read back from the channel's list; that makes this class LOOKUP.
+    Our id of a delivery goes out as metadata, with a file as the id of a block, and is read back from the channel's list; that makes
+    this class LOOKUP.
     """
 
     spec: ClassVar[ProviderSpec] = SPEC
@@ -86,7 +87,7 @@ class Slack:
         """Post one message, or share one file; a contact notices nothing before the last call of either."""
         channel, _, thread = to.conversation.partition(":")
         if part.media is not None:
-            return await self._share(channel, thread, part)
+            return await self._share(channel, thread, part, key)
         body = {
             "channel": channel,
             "text": part.payload["text"],
@@ -103,7 +104,7 @@ class Slack:
         ts = text(got.get("ts"))
         return Accepted(f"{text(got.get('channel')) or channel}:{ts}") if ts else Unknown(Reason.NO_ANSWER, code="ok_without_ts")
 
-    async def _share(self, channel: str, thread: str, part: Part) -> SendResult:
+    async def _share(self, channel: str, thread: str, part: Part, key: str) -> SendResult:
         if part.data is None:
             raise ValueError("a part with a file needs its bytes")
         name = text(part.payload["filename"])
@@ -115,8 +116,14 @@ class Slack:
             return Deferred(Reason.PROVIDER_DOWN, code="upload_without_address")
         if (failed := await self._upload(url, part.data)) is not None:
             return failed
-        form = {"files": wire.encode([{"id": file, "title": name}]).decode(), "channel_id": channel}
-        form |= {"initial_comment": part.payload["initial_comment"]} if "initial_comment" in part.payload else {}
+        # There is no metadata here; a block has an id, which comes back in lists and events. Its text is shown as it is.
+        shown = {"type": "plain_text", "text": text(part.payload.get("caption")) or name, "emoji": False}
+        block = {"type": "section", "block_id": f"{BLOCK}{key}", "text": shown}
+        form = {
+            "files": wire.encode([{"id": file, "title": name}]).decode(),
+            "channel_id": channel,
+            "blocks": wire.encode([block]).decode(),
+        }
         got = await self._call("files.completeUploadExternal", form=form | ({"thread_ts": thread} if thread else {}))
         return Accepted(f"{channel}:{file}") if isinstance(got, dict) else got
 
@@ -171,8 +178,8 @@ class Slack:
     async def find(self, to: Address, key: str, since: int) -> FindResult:
         """Read the channel or thread from `since` on and look for our key.
 
-        A message of ours in that time that carries none may be the one that is sought: sharing a file has no place for a key, and
-        whether a token without metadata.message:read is shown any is documented nowhere. Then nothing is proved.
+        A message of ours in that time that carries none may be the one that is sought: whether a token without metadata.message:read
+        is shown any metadata, and whether a shared file keeps its block's id, is documented nowhere. Then nothing is proved.
         """
         channel = to.conversation.partition(":")[0]
         messages = await self._from(to, since - CLOCK_SKEW, key)
@@ -180,7 +187,7 @@ class Slack:
             return messages
         for message in messages:
             if key_of(message) == key and micros(message.get("ts")):
-                return Found(f"{channel}:{text(message['ts'])}")
+                return Found(message_id(channel, message))
         # A list of replies begins with what they reply to, however old.
         unmarked = [
             each for each in messages if text(each.get("bot_id")) and not key_of(each) and micros(each.get("ts")) >= since - CLOCK_SKEW

@@ -24,6 +24,8 @@ from heliograph.providers.wire import rows, table, text
 #: The type of the metadata that goes out with our messages, and the name of our id in it.
 EVENT_TYPE = "heliograph_reply"
 KEY = "key"
+#: Beside a file our id is that of a block, after this.
+BLOCK = "heliograph:"
 
 #: Subtypes of a message that somebody wrote; all others tell what happened in the channel.
 WRITTEN = frozenset({"", "file_share", "thread_broadcast", "me_message", "bot_message"})
@@ -57,11 +59,20 @@ class Ours:
 
 
 def key_of(message: Mapping[str, Any]) -> str:
-    """Our id of the delivery, where a bot's message carries it. People cannot set metadata."""
-    metadata = table(message.get("metadata"))
-    if metadata.get("event_type") != EVENT_TYPE or not text(message.get("bot_id")):
+    """Our id of the delivery, where a bot's message carries it. People set neither metadata nor ids of blocks."""
+    if not text(message.get("bot_id")):
         return ""
-    return text(table(metadata.get("event_payload")).get(KEY))
+    metadata = table(message.get("metadata"))
+    if metadata.get("event_type") == EVENT_TYPE:
+        return text(table(metadata.get("event_payload")).get(KEY))
+    blocks = (text(table(block).get("block_id")) for block in rows(message.get("blocks")))
+    return next((block.removeprefix(BLOCK) for block in blocks if block.startswith(BLOCK)), "")
+
+
+def message_id(channel: str, message: Mapping[str, Any]) -> str:
+    """What we call a message of ours: of a shared file nothing but the file's id is known when Slack takes it."""
+    files = [text(table(each).get("id")) for each in rows(message.get("files"))]
+    return f"{channel}:{files[0] if files and files[0] else text(message.get('ts'))}"
 
 
 def micros(ts: Any) -> int:
@@ -149,8 +160,7 @@ def message_fact(message: Mapping[str, Any], channel: str, ours: Ours, fallback_
         return Ignored(fallback_id, "incomplete_message")
     event_id, at = f"message:{channel}:{ts}", micros(ts)
     if ours.wrote(message):
-        files = [text(table(each).get("id")) for each in rows(message.get("files"))]
-        return Receipt(event_id, ReceiptLevel.ACCEPTED, at, f"{channel}:{files[0] if files and files[0] else ts}", key_of(message))
+        return Receipt(event_id, ReceiptLevel.ACCEPTED, at, message_id(channel, message), key_of(message))
     user, bot = text(message.get("user")), text(message.get("bot_id"))
     contents, not_carried = _contents(message, ours)
     profile = table(message.get("user_profile")) or table(message.get("bot_profile"))

@@ -64,8 +64,9 @@ SPEC = ProviderSpec(
     docs="https://docs.slack.dev/reference/methods/chat.postMessage",
 )
 
-#: Names that a file keeps; the rest would end a line of Slack's.
 NAME_LIMIT = 255
+#: Characters of the text in one block, which is what is shown beside a file.
+BLOCK_LIMIT = 3000
 
 
 def parts(contents: Sequence[Content]) -> list[Part]:
@@ -102,12 +103,11 @@ def _media(media: Media) -> Iterator[Part]:
         raise Unsupported(f"a file of {media.size} bytes is larger than the {SPEC.file_limit} that are carried")
     if media.size == 0:
         raise Unsupported("Slack takes no empty files")
-    pieces = split_text(media.caption, SPEC.text_limit, measure=utf16_units)
-    comment = {"initial_comment": escaped(pieces.pop())} if len(pieces) == 1 else {}
+    caption = media.caption if media.caption.strip() and utf16_units(media.caption) <= BLOCK_LIMIT else ""
     name = re.sub(r"[\x00-\x1f\x7f]", "_", media.name)[:NAME_LIMIT] or "file"
-    yield Part(media.kind.value, {"filename": name, **comment}, media)
-    for piece in pieces:
-        yield Part("text", {"text": escaped(piece)})
+    yield Part(media.kind.value, {"filename": name, "caption": caption}, media)
+    if not caption:
+        yield from _text(media.caption)
 
 
 def _place(place: Location) -> str:

@@ -1,8 +1,14 @@
 """The simulated Slack's three steps by which a file is shared, and its download."""
 
+from typing import Any
+
 from heliograph.sandbox.direct.service import Call, DirectService, served
 from heliograph.sandbox.direct.slack_messages import arguments, done, packed, place_of, plain, refused, thread_of, whole
-from heliograph.sandbox.wire import Response, Upload
+from heliograph.sandbox.wire import Json, Response, Upload
+
+#: What stands before our id in the id of a block.
+BLOCK = "heliograph:"
+BLOCK_LIMIT, ID_LIMIT = 3000, 255
 
 #: Media types by the end of a name; Slack looks into the file, which here nobody does.
 TYPES = {"png": "image/png", "jpg": "image/jpeg", "gif": "image/gif", "mp3": "audio/mpeg", "mp4": "video/mp4", "pdf": "application/pdf"}
@@ -42,14 +48,29 @@ def share(service: DirectService, call: Call) -> Response:
         raise refused("file_not_found")
     place = place_of(account, given, "channel_id")
     thread, comment = thread_of(place, given), str(given.get("initial_comment") or "")
+    blocks = [] if comment else _blocks(packed(given, "blocks"))
     for id in ids:
         account.files[id] = account.more["stored"].pop(id)
         top = account.files[id].media_type.partition("/")[0]
-        post = service.new_post(top if top in ("image", "audio", "video") else "file", mine=False, text=plain(comment))
-        post.file, post.more = id, {"text": comment, "thread": thread}
-        service.take(call, place, post, key="")
-        comment = ""
+        shown = plain(comment) or "\n".join(block["text"]["text"] for block in blocks)
+        post = service.new_post(top if top in ("image", "audio", "video") else "file", mine=False, text=shown)
+        post.file, post.more = id, {"text": comment, "thread": thread, "blocks": blocks}
+        named = [block["block_id"].removeprefix(BLOCK) for block in blocks if block["block_id"].startswith(BLOCK)]
+        service.take(call, place, post, key=named[0] if named else "")
+        comment, blocks = "", []
     return done(files=[{"id": id, "title": account.files[id].name} for id in ids])
+
+
+def _blocks(given: Any) -> list[Json]:
+    """Sections of text, each with an id. Raises Problem."""
+    blocks = given if isinstance(given, list) else []
+    for number, block in enumerate(blocks):
+        inner = block.get("text") if isinstance(block, dict) and block.get("type") == "section" else None
+        if not isinstance(inner, dict) or not isinstance(inner.get("text"), str) or not 0 < len(inner["text"]) <= BLOCK_LIMIT:
+            raise refused("invalid_blocks")
+        if len(block.setdefault("block_id", f"b{number}")) > ID_LIMIT:
+            raise refused("invalid_blocks")
+    return blocks
 
 
 def download(service: DirectService, call: Call) -> Response:

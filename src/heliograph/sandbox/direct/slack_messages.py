@@ -145,6 +145,8 @@ def message_json(account: Account, post: Post, *, metadata: bool) -> Json:
         shown["thread_ts"] = post.more["thread"]
     if post.file:
         shown |= {"subtype": "file_share", "files": [file_json(account, post.file)], "upload": False}
+    if post.more.get("blocks"):
+        shown["blocks"] = post.more["blocks"]
     if post.more.get("edited"):
         shown["edited"] = {"user": post.more["user"], "ts": post.more["edited"]}
     if metadata and post.more.get("metadata"):
