@@ -40,7 +40,8 @@ SPEC = ProviderSpec(
         "rich": Support.REFUSED,
     },
     capabilities=frozenset({"webhook", "challenge", "find", "history", "fetch_media"}),
-    settle=30.0,
+    # A file is looked through before it appears, after Slack has said that it took it: absence is proof late only.
+    settle=120.0,
     timeout=60.0,
     reply_window=None,
     key_lifetime=None,
