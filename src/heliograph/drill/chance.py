@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,7 +92,9 @@ class _Drill:
                     await for_seconds(drawn.lasts / 2)
                     await _mend(place)
                 await for_seconds(drawn.after)
+            mended = time.monotonic()
             await run.settle(seconds=120)
+            run.note(seconds_to_settle=time.monotonic() - mended)
             await for_seconds(1)
             await _judge(run, application, self._drawn)
 
@@ -153,7 +156,8 @@ async def _judge(run: Run, application: Application, drawn: Drawn) -> None:
     said = affected - untold
     right = len(said & truth)
     precision, recall = right / len(said) if said else 1.0, right / len(truth) if truth else 1.0
-    run.note(incidents=len(found), held_up=len(truth), affected=len(affected), cannot_be_told=len(untold))
+    kinds = {f"{one.reason} of a {subject.kind}" for one in found for subject in one.subjects}
+    run.note(incidents=len(found), of=", ".join(sorted(kinds)), held_up=len(truth), affected=len(affected), cannot_be_told=len(untold))
     run.note(impact_precision=precision, impact_recall=recall)
     run.expect(precision == 1.0, f"the impact names {len(said - truth)} replies that were not held up")
     run.expect(recall == 1.0, f"the impact misses {len(truth - said)} replies that were held up")
@@ -161,3 +165,4 @@ async def _judge(run: Run, application: Application, drawn: Drawn) -> None:
         run.expect(not await seen.public(place), "a trouble of nobody or of one account became public")
     if drawn.trouble == "deploy":
         run.expect(not affected, "a refused deploy held replies up")
+        run.expect(all(one.reason != "bad_credentials" for one in found), "a refused deploy became an incident")
