@@ -117,8 +117,15 @@ async def desk(browser: Browser) -> AsyncIterator[Desk]:
 
 
 async def _desk(browser: Browser, scheme: Any) -> AsyncIterator[Desk]:
-    context = await browser.new_context(color_scheme=scheme, timezone_id="Europe/Madrid")
-    made = Desk(context)
+    made = Desk(await browser.new_context(color_scheme=scheme, timezone_id="Europe/Madrid"))
+    await stand_in(made)
+    yield made
+    await made.context.close()
+    assert made.complaints == []
+
+
+async def stand_in(made: Desk) -> None:
+    """Let the app run in the desk's browser: its files come from us, and its framework is a stand-in."""
 
     async def answer(route: Route) -> None:
         url = urlsplit(route.request.url)
@@ -132,12 +139,9 @@ async def _desk(browser: Browser, scheme: Any) -> AsyncIterator[Desk]:
             made.complaints.append(f"asked elsewhere: {route.request.url}")
             await route.abort()
 
-    await context.route("**/*", answer)
-    await context.expose_function("zafGet", made.get)
-    await context.expose_function("zafRequest", made.request)
-    yield made
-    await context.close()
-    assert made.complaints == []
+    await made.context.route("**/*", answer)
+    await made.context.expose_function("zafGet", made.get)
+    await made.context.expose_function("zafRequest", made.request)
 
 
 async def again(page: Page) -> None:
