@@ -16,7 +16,7 @@ from heliograph.ports.runtime import Failpoint
 from heliograph.sandbox.faults import Mode, fault_from_json
 from heliograph.sandbox.pulse import changed
 from heliograph.sandbox.service import Hub
-from heliograph.sandbox.wire import Request
+from heliograph.sandbox.wire import Request, Upload
 from heliograph.sandbox.zendesk import Zendesk, desk, integrations
 from heliograph.sandbox.zendesk.carrying import through_sockets
 from heliograph.sandbox.zendesk.errands import carry_all
@@ -63,10 +63,10 @@ class Town:
         await self.house.contact_writes(text)
         return await self.until(lambda: next((c for c in self.zendesk.center.comments.values() if c.text == text), None))
 
-    def reply(self, text: str, ticket: Ticket | None = None) -> Comment:
+    def reply(self, text: str, ticket: Ticket | None = None, *, files: tuple[Upload, ...] = ()) -> Comment:
         """An agent of Zendesk answers."""
         body = {"ticket": (ticket or self.tickets[-1]).id, "text": text}
-        request = Request("POST", "/sandbox/zendesk/act/reply", {}, {}, b"")
+        request = Request("POST", "/sandbox/zendesk/act/reply", {}, {}, b"", {}, files)
         return self.zendesk.center.comments[desk.act(self.zendesk.center, "reply", body, request)["comment"]]
 
     def received(self) -> list[str]:
@@ -94,9 +94,22 @@ class Town:
         """No faults any more."""
         self.house.sandbox.sandbox.faults.clear()
 
+    async def settled(self, reply: Comment) -> None:
+        """Our answer to a reply is with Zendesk."""
+        await self.until(lambda: reply.channelback is not None and reply.channelback.state != "sending")
+
+    def observed(self, name: str) -> list[dict[str, Any]]:
+        """What was observed under a name."""
+        return [fields for each, fields in self.house.observed if each == name]
+
+    async def eventually(self, kind: str, number: int = 1) -> list[dict[str, Any]]:
+        """So many events of a kind, once they are there."""
+        found: list[dict[str, Any]] = await self.house.eventually(lambda: self.events(kind), lambda got: len(got) >= number)
+        return found
+
     async def events(self, kind: str) -> list[dict[str, Any]]:
         """What the ledger has of a kind."""
-        _, found = await self.house.call("GET", "/api/v1/events?limit=200")
+        _, found = await self.house.call("GET", "/api/v1/events?limit=100")
         return [event for event in found["items"] if event["kind"] == kind]
 
 
