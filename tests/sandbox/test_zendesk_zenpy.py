@@ -97,6 +97,16 @@ async def test_a_reply_through_the_api_goes_out_and_a_note_does_not(zendesk: Run
     assert [c.public for c in await ask(lambda: list(zenpy.tickets.comments(ticket=1)))] == [True, False, True]
 
 
+async def test_tickets_are_found_by_who_commented_on_them(zendesk: Running) -> None:
+    await zendesk.push(item(1), item(2, thread="t2"))
+    bea = zendesk.center.agents[1]
+    await zendesk.control("POST", "act/reply", {"ticket": 2, "text": "Hello", "agent": bea.id})
+    zenpy = client(zendesk)
+    found = await ask(lambda: [t.id for t in zenpy.search(type="ticket", commenter=bea.id)])
+    assert found == [2]
+    assert await ask(lambda: [t.id for t in zenpy.search(type="ticket", commenter="me")]) == []
+
+
 async def test_a_ticket_is_made_once(zendesk: Running) -> None:
     made = await ask(lambda: client(zendesk).tickets.create(Ticket(subject="By hand", description="Hello")))
     assert made.ticket.id and made.ticket.subject == "By hand"

@@ -203,6 +203,19 @@ def _all_audits(center: Center, actor: User, request: Request, args: tuple[int, 
     })  # fmt: skip
 
 
+def _search(center: Center, actor: User, request: Request, args: tuple[int, ...]) -> Response:
+    """Tickets by who commented on them, newest first; no other question is understood here. That it is called `commenter` is [M]."""
+    del args
+    terms = request.query.get("query", "").split()
+    asked = dict(term.partition(":")[::2] for term in terms)
+    if set(asked) != {"type", "commenter"} or asked["type"] != "ticket":
+        raise Problem(422, "InvalidSearch", "The sandbox finds tickets by their commenter only: type:ticket commenter:…")
+    wanted = actor.id if asked["commenter"] == "me" else _whole(asked["commenter"], 0)
+    found = [t for t in center.tickets.values() if any(c.author == wanted for c in t.comments)]
+    found.sort(key=lambda ticket: ticket.updated, reverse=True)
+    return _page(center, request, "results", [{**ticket_json(center, t), "result_type": "ticket"} for t in found])
+
+
 def _given(request: Request) -> Json:
     try:
         value: Any = request.json()
@@ -273,6 +286,7 @@ _TABLE: tuple[tuple[str, str, _Handler], ...] = (
     ("GET", r"tickets/(\d+)/audits/count(?:\.json)?", _audit_count),
     ("GET", r"tickets/(\d+)/audits/(\d+)(?:\.json)?", _audit),
     ("GET", r"ticket_audits(?:\.json)?", _all_audits),
+    ("GET", r"search(?:\.json)?", _search),
     ("POST", r"tickets(?:\.json)?", _create),
     ("PUT", r"tickets/(\d+)(?:\.json)?", _update),
 )
