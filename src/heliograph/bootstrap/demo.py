@@ -122,6 +122,8 @@ async def _connect(application: Application, running: RunningSandbox, plan: Plan
     channel = context.new_id("chn")
     hook = f"{plan.url}/hooks/{name}/{channel}"
     config = plan.sandbox.seed_direct(name, webhook_url=hook)
+    if any(field.name == "settle_seconds" for field in spec.fields):
+        config["settle_seconds"] = SETTLE
     return await create_channel(
         context, account, spec, name=spec.title, actor="operator", id=channel, config={**config, "base_url": running.urls[name]}
     )

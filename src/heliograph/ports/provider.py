@@ -104,6 +104,8 @@ class ProviderSpec:
     #: What an admin does at the provider, step by step, in the provider's own words. `{webhook_url}` stands for the channel's address.
     setup: tuple[str, ...]
     docs: str
+    #: Media type and body with which a webhook call that was taken is answered: some report an error where they get another one.
+    webhook_answer: tuple[str, str] = ("text/plain", "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,8 @@ SPEC = ProviderSpec(
         "Receipts need no setting: each message names the address for its own.",
     ),
     docs="https://www.twilio.com/docs/messaging/api/message-resource",
+    # Anything else that is no TwiML is logged as error 12300 on the customer's side.
+    webhook_answer=("text/xml", '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'),
 )
 
 

@@ -40,9 +40,15 @@ def create_app(
         route_handlers=[API_ROUTES, *files.ROUTES, *hooks.ROUTES, *vital.ROUTES, *ZENDESK, *extra],
         guards=[authorize],
         exception_handlers=HANDLERS,
-        state=State({
-            "application": application, "vitals": vitals, "open_access": open_access, "proofs": Proofs(), "desk_noticing": Noticing(),
-        }),
+        state=State(
+            {
+                "application": application,
+                "vitals": vitals,
+                "open_access": open_access,
+                "proofs": Proofs(),
+                "desk_noticing": Noticing(),
+            }
+        ),
         openapi_config=OpenAPIConfig(
             title="Heliograph",
             version="1",

@@ -90,7 +90,8 @@ async def _receive(request: Request[Any, Any, Any], context: Context, provider: 
     new = await ingest(context, row, inbound)
     await proofs.remembering.verified(context, connected, raw)
     context.observe("webhook_taken", {"provider": provider, "channel": channel, "items": len(inbound), "new": new})
-    return Response(None, status_code=200)
+    media_type, body = connected.spec.webhook_answer
+    return Response(body, media_type=media_type, status_code=200)
 
 
 @route("/hooks/{provider:str}/{channel:str}", http_method=["GET", "HEAD"], include_in_schema=False)

@@ -110,7 +110,8 @@ async def case(application: Application, account: str, ticket_id: str) -> Case:
         raise Missing("ticket")
     waiting = {d.comment for d in await store.open_deliveries(account, ticket.conversation)}
     standing = known[ticket.channel]
-    spec = application.specs[standing.channel.provider]
+    connected = await application.context.channels.known(account, standing.channel.id)
+    spec = connected.spec if connected is not None else application.specs[standing.channel.provider]
     heard = conversation.last_inbound_at
     closed = bool(spec.reply_window and heard and application.context.clock.now() - heard > spec.reply_window * SECOND)
     return Case(ticket, contact.name if contact else "", conversation, standing, len(waiting), spec.capabilities, closed)
