@@ -6,8 +6,8 @@ from heliograph.drill.place import Reply
 from heliograph.drill.truth import SECOND, by_time
 
 
-def reply(id: str, at: float, conversation: str = "c") -> Reply:
-    return Reply(at, "acc", "agt", "tkt", conversation, id, id)
+def reply(id: str, at: float, conversation: str = "c", *, asked_at: float = 0.0) -> Reply:
+    return Reply(at, "acc", "agt", "tkt", conversation, id, id, asked_at or at)
 
 
 def message(id: str, at: float, conversation: str = "c") -> dict[str, Any]:
@@ -22,6 +22,13 @@ def test_what_is_taken_at_once_was_not_held_up_and_what_is_late_was() -> None:
     replies = [reply("a", 10), reply("b", 11), reply("c", 12)]
     accepted = [message("a", 10.05), message("b", 11.6), message("c", 14)]
     assert by_time(replies, accepted, []) == ({"c"}, {"b"})
+
+
+def test_nothing_is_told_of_a_reply_that_was_saved_long_before_its_writer_knew() -> None:
+    assert by_time([reply("a", 10, asked_at=9), reply("b", 10, asked_at=9.95)], [message("a", 10.05), message("b", 10.05)], []) == (
+        set(),
+        {"a"},
+    )
 
 
 def test_what_never_arrives_was_held_up() -> None:

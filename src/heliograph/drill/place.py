@@ -46,6 +46,8 @@ class Reply:
     conversation: str
     delivery: str
     key: str
+    #: When the agent asked for it to be saved; it was saved between then and `at`.
+    asked_at: float
 
 
 @dataclass(slots=True)
@@ -168,11 +170,12 @@ class Place:
         talk.written += 1
         key = f"{talk.conversation}-{talk.written}"
         body = {"contents": [{"type": "text", "text": f"answer {talk.written}"}]}
+        asked_at = time.time()
         status, saved = await self.api("POST", f"tickets/{talk.ticket}/comments", talk.token, body, key)
         if status >= 300:
             raise NotDrilled(f"a reply was not saved: {status} {saved}")
         delivery = saved["deliveries"][0]
-        reply = Reply(time.time(), talk.account, talk.agent, talk.ticket, talk.conversation, delivery, key)
+        reply = Reply(time.time(), talk.account, talk.agent, talk.ticket, talk.conversation, delivery, key, asked_at)
         self.replies.append(reply)
         await self.sandbox.ask("POST", "written", {"conversation": talk.conversation, "key": delivery, "order": talk.written})
         return reply
