@@ -85,6 +85,8 @@ def test_the_token_is_proved(world: World) -> None:
     assert (good.code, good.body) == (200, b"null")
     assert world.code(world.handle("POST", path, {"instance_push_id": instance.push_id}, token="other")) == 401
     assert world.code(world.handle("POST", path, {"instance_push_id": "push-other"}, token=instance.token)) == 403
+    other_scheme = {"authorization": f"Basic {instance.token}"}
+    assert world.code(world.handle("POST", path, {"instance_push_id": instance.push_id}, headers=other_scheme)) == 401
     instance.revoked = True
     assert world.code(world.handle("POST", path, {"instance_push_id": instance.push_id}, token=instance.token)) == 401
 
@@ -167,6 +169,17 @@ def test_files_are_fetched_by_post(world: World) -> None:
     world.service.files["/f/late"] = (200, b"x", {})
     world.run(6)
     assert late.data == b"x"
+
+
+def test_a_list_comes_in_numbered_pages(world: World) -> None:
+    world.push(world.account(), *(item(n) for n in range(7)))
+    seen, path = [], "/api/v2/tickets/1/comments.json?per_page=3"
+    while path:
+        answer = json.loads(world.response(world.handle("GET", path, token=world.center.api_token)).body)
+        seen.append([each["body"] for each in answer["comments"]])
+        path = answer["next_page"] and answer["next_page"].removeprefix(world.center.base)
+    assert [len(page) for page in seen] == [3, 3, 1] and [text for page in seen for text in page] == [f"text {n}" for n in range(7)]
+    assert world.code(world.handle("GET", "/api/v2/tickets/1/comments.json?per_page=101", token=world.center.api_token)) == 400
 
 
 # --- pulls -------------------------------------------------------------------------------------
