@@ -179,6 +179,10 @@ def test_a_list_comes_in_numbered_pages(world: World) -> None:
         seen.append([each["body"] for each in answer["comments"]])
         path = answer["next_page"] and answer["next_page"].removeprefix(world.center.base)
     assert [len(page) for page in seen] == [3, 3, 1] and [text for page in seen for text in page] == [f"text {n}" for n in range(7)]
+    last = json.loads(
+        world.response(world.handle("GET", "/api/v2/tickets/1/comments.json?sort_order=desc", token=world.center.api_token)).body
+    )
+    assert [each["body"] for each in last["comments"]][:2] == ["text 6", "text 5"]
     assert world.code(world.handle("GET", "/api/v2/tickets/1/comments.json?per_page=101", token=world.center.api_token)) == 400
 
 
@@ -324,6 +328,15 @@ def test_a_repeated_channelback_must_get_the_same_answer(world: World) -> None:
     doubled = world.reply("Hello again")
     world.run()
     assert doubled.errors and world.center.contradictions == 1
+
+
+def test_a_late_channelback_comes_after_a_later_one(world: World) -> None:
+    world.push(world.account(), item(1))
+    world.faults.set(Fault("zendesk", Mode.WEBHOOK_LATE, operation="channelback", count=1, delay=5.0))
+    late, prompt = world.reply("first written"), world.reply("second written")
+    world.run(10)
+    assert [form["message"] for form in world.service.of("/channelback")] == ["second written", "first written"]
+    assert late.external_id and prompt.external_id
 
 
 def test_an_answer_that_is_lost_is_a_network_error(world: World) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 from heliograph.sandbox.wire import Json, Request, Response, answer
 from heliograph.sandbox.zendesk import replying, tickets
@@ -113,8 +114,9 @@ def _page(center: Center, request: Request, name: str, items: list[Json]) -> Res
         return answer(200, {name: items[start:end], "meta": meta, "links": links})
     number = _whole(query.get("page"), 1)
     start = (max(1, number) - 1) * size
-    following = f"{path}?page={number + 1}&per_page={size}" if start + size < len(items) else None
-    previous = f"{path}?page={number - 1}&per_page={size}" if number > 1 else None
+    same = "".join(f"&{name}={quote(query[name])}" for name in ("sort_order", "query") if name in query)
+    following = f"{path}?page={number + 1}&per_page={size}{same}" if start + size < len(items) else None
+    previous = f"{path}?page={number - 1}&per_page={size}{same}" if number > 1 else None
     return answer(200, {name: items[start : start + size], "next_page": following, "previous_page": previous, "count": len(items)})
 
 
@@ -169,7 +171,9 @@ def _show(center: Center, actor: User, request: Request, args: tuple[int, ...]) 
 
 def _comments(center: Center, actor: User, request: Request, args: tuple[int, ...]) -> Response:
     del actor
-    return _page(center, request, "comments", [comment_json(center, c) for c in _ticket(center, args[0]).comments])
+    found = _ticket(center, args[0]).comments
+    wanted = found[::-1] if request.query.get("sort_order") == "desc" else found
+    return _page(center, request, "comments", [comment_json(center, c) for c in wanted])
 
 
 def _audits(center: Center, actor: User, request: Request, args: tuple[int, ...]) -> Response:

@@ -49,9 +49,9 @@ def _send(center: Center, ticket: Ticket, comment: Comment, instance: Instance |
         return
     identifier = center.ids.hex_token(32)
     comment.channelback = Channelback(identifier, _form(center, ticket, comment, instance, identifier))
-    _attempt(center, instance, comment, 0.0)
-    # The answer got lost on the way, or the request was made twice by somebody in between: both are the same for the service.
     fault = center.faults.webhook("zendesk", "channelback")
+    _attempt(center, instance, comment, fault.delay if fault and fault.mode is Mode.WEBHOOK_LATE else 0.0)
+    # The answer got lost on the way, or the request was made twice by somebody in between: both are the same for the service.
     if fault and fault.mode is Mode.WEBHOOK_DUPLICATED:
         _attempt(center, instance, comment, 0.0)
 
