@@ -217,7 +217,14 @@ async def assemble(config: Config, roles: Roles, *, again: bool = False) -> Proc
     speaking: list[Watching | Desking] = []
     touched: list[Callable[[], None]] = []
     if roles.work:
-        worker = Worker(application.context, application.holds, name=name, concurrency=roles.concurrency, lease=roles.lease)
+        worker = Worker(
+            application.context,
+            application.holds,
+            name=name,
+            concurrency=roles.concurrency,
+            lease=roles.lease,
+            beside=bool(config.database),
+        )
         touched.append(worker.delivery.wake)
         attention = Attention()
         application.noticing.append(attention.noticed)

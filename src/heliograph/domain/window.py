@@ -6,6 +6,9 @@ from dataclasses import dataclass
 START = 16
 #: What silence leaves.
 FLOOR = 2
+#: Microseconds for which an answer speaks of now: less than those after which calls leave the pool (services.bulkheads), so that what
+#: begins to hang fills it once at most.
+FRESH = 500_000
 
 
 @dataclass(slots=True)
@@ -21,17 +24,10 @@ class Window:
     def __post_init__(self) -> None:
         self.size = min(self.size, self.most)
 
-    @property
-    def left(self) -> int:
-        """How many more calls may start. After a pause it is as at the beginning: who answered a while ago may be gone."""
-        size = self.size if self.under_way else min(self.size, START)
+    def left(self, now: int) -> int:
+        """How many more calls may start. Where the last answer is a while ago, no more than at the beginning: it may be gone."""
+        size = self.size if now - self.answered_at <= FRESH else min(self.size, START)
         return max(int(size) - self.under_way, 0)
-
-    def began(self) -> None:
-        """One more call is under way."""
-        if not self.under_way:
-            self.size = min(self.size, START)
-        self.under_way += 1
 
     @property
     def troubled(self) -> bool:

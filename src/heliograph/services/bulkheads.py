@@ -11,7 +11,8 @@ from heliograph.domain.window import Window
 
 #: Microseconds after which a call is old: it no longer takes a place of those that answer at once.
 PATIENCE = 1 * SECOND
-#: Share of the pool that is kept free of any single channel, place or account, and how many pools old calls may fill.
+#: How much more a place may have than any single channel there, and the pool than any single place or account; and how many pools
+#: old calls may fill.
 SPARE, OLD = 1 / 8, 4
 
 
@@ -48,7 +49,7 @@ class Call:
 
 
 class Bulkheads:
-    """`concurrency` calls of one channel, place or account may be under way, and some more of others, as long as they are young.
+    """`concurrency` calls of one channel may be under way, some more at one place, and some more of others, as long as they are young.
 
     Three bounds, each for a fault of its own. The *spare* of the pool bounds what is young: each part gets a multiple of what is still
     free, so something always is (the dynamic threshold of shared-memory switches). The *window* (domain.window) bounds what does not
@@ -56,14 +57,15 @@ class Bulkheads:
     """
 
     def __init__(self, concurrency: int) -> None:
-        spare = max(1, int(concurrency * SPARE))
-        self._pool = concurrency + spare
-        self._greed = concurrency / spare
+        most, self._greed = _beyond(concurrency)
+        #: Of a channel among those of its place, and of a place or account in the pool.
+        self._pool, self._wider_greed = _beyond(most)
         self._most = OLD * self._pool
         self._young = 0
         self._under_way = 0
         self._ages: deque[tuple[int, Call]] = deque()
         self._scarce = False
+        self._now = 0
 
     @property
     def under_way(self) -> int:
@@ -80,21 +82,21 @@ class Bulkheads:
             at, call = self._ages.popleft()
             if call.young and at == call.started_at:
                 self._age(call)
+        self._now = now
         free = max(min(self._pool - self._young, self._most - self._under_way), 0)
         self._scarce = not free
         return free
 
     def left(self, part: Part) -> int:
         """How many calls of a part may start, as far as what is under way goes."""
-        room = _fair(part.young, self._pool - self._young, self._greed)
-        window = part.window
-        match part.kind:
-            case Kind.PLACE:
-                room = min(room, window.left, _fair(window.under_way, self._most - self._under_way, 1.0))
-            case Kind.CHANNEL if part.place is not None:
-                room = min(room, window.left, _fair(window.under_way, part.place.window.left, self._greed))
-            case _:
-                pass
+        room = _fair(part.young, self._pool - self._young, self._wider_greed)
+        window, place = part.window, part.place
+        if part.kind is Kind.PLACE:
+            room = min(room, window.left(self._now), _fair(window.under_way, self._most - self._under_way, 1.0))
+        elif place is not None:
+            there = _fair(place.young, self._pool - self._young, self._wider_greed)
+            beside = _fair(window.under_way, place.window.left(self._now), self._greed)
+            room = min(window.left(self._now), _fair(part.young, there, self._greed), beside)
         self._scarce |= not room
         return room
 
@@ -103,7 +105,7 @@ class Bulkheads:
         call = Call(parts, now)
         self._under_way += 1
         for part in parts:
-            part.window.began()
+            part.window.under_way += 1
         self._be_young(call)
         return call
 
@@ -111,7 +113,7 @@ class Bulkheads:
         """What a call is part of becomes known after it has started."""
         call.parts = parts
         for part in parts:
-            part.window.began()
+            part.window.under_way += 1
             part.young += call.young
 
     def again(self, call: Call, now: int) -> None:
@@ -148,6 +150,12 @@ class Bulkheads:
         self._young -= 1
         for part in call.parts:
             part.young -= 1
+
+
+def _beyond(most: int) -> tuple[int, float]:
+    """How large something is of which one may have `most`, and what multiple of the rest that is."""
+    spare = max(1, int(most * SPARE))
+    return most + spare, most / spare
 
 
 def _fair(mine: int, free: int, greed: float) -> int:

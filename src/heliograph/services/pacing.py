@@ -24,11 +24,27 @@ class Paces:
 
     def __init__(self) -> None:
         self._asked: list[Pace] = []
+        self._all: list[Pace] = []
+        self._share = 1.0
+        #: When one last started at a pace.
+        self.started_at = 0
 
     def know(self, part: Part, published: float | None, now: int) -> None:
         """A channel or app, and the limit that its provider documents."""
         if published is not None and part.pace is None:
-            part.pace = pacing.published(published, now)
+            part.pace = self._made(pacing.published(published, now))
+
+    def _made(self, pace: Pace) -> Pace:
+        pace.share = self._share if pace.published is not None else 1.0
+        self._all.append(pace)
+        return pace
+
+    def share(self, share: float) -> None:
+        """What part of each pace is this process's. What it has learnt itself, it has learnt of its own part."""
+        self._share = share
+        for pace in self._all:
+            if pace.published is not None:
+                pace.share = share
 
     def look(self) -> None:
         """A claim begins."""
@@ -48,6 +64,7 @@ class Paces:
         for part in parts:
             if part.pace is not None:
                 part.pace.take(1, now)
+                self.started_at = now
 
     def accepted(self, parts: Iterable[Part], now: int) -> None:
         """One got through."""
@@ -73,7 +90,7 @@ class Paces:
             if part.kind is not blamed:
                 continue
             if part.pace is None:
-                part.pace = pacing.measured(part.meter.rate(now), now)
+                part.pace = self._made(pacing.measured(part.meter.rate(now), now))
             part.pace.refused(now, started_at=started_at, until=until)
 
 

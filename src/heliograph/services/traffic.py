@@ -94,6 +94,14 @@ class Traffic:
         moments = [moment for moment in (self._bulkheads.next_at(), self._paces.next_at(now)) if moment is not None]
         return min(moments, default=None)
 
+    def paced_since(self, moment: int) -> bool:
+        """Whether anything has started at a pace since then."""
+        return self._paces.started_at > moment
+
+    def share_paces(self, share: float) -> None:
+        """Several processes send: what part of each published pace is this one's."""
+        self._paces.share(share)
+
     @property
     def under_way(self) -> int:
         """Calls."""

@@ -27,9 +27,9 @@ class DeliveryLoop:
     def __init__(self, context: Context, holds: Holds, *, worker: str, concurrency: int, lease: float) -> None:
         self._context = context
         self._holds = holds
-        self._traffic = Traffic(concurrency)
+        self.traffic = Traffic(concurrency)
         self._delivering = Delivering(
-            context, holds, worker=worker, lease=int(lease * SECOND), goes_on=self._nobody_waits, traffic=self._traffic
+            context, holds, worker=worker, lease=int(lease * SECOND), goes_on=self._nobody_waits, traffic=self.traffic
         )
         self._worker = worker
         self._lease = int(lease * SECOND)
@@ -52,7 +52,7 @@ class DeliveryLoop:
         """Until `stop`. Then wait for the calls that are under way."""
         while not self._stopping:
             self._wake.clear()
-            free, room = self._traffic.room(self._context.clock.now())
+            free, room = self.traffic.room(self._context.clock.now())
             mark = self._holds.mark()
             claimed = await self._claim(free, room) if free else []
             if claimed is None:
@@ -96,13 +96,13 @@ class DeliveryLoop:
         return None
 
     def _start(self, claimed: list[Claimed], mark: int) -> None:
-        for one, call in zip(claimed, self._traffic.begin(claimed, self._context.clock.now()), strict=True):
+        for one, call in zip(claimed, self.traffic.begin(claimed, self._context.clock.now()), strict=True):
             task = asyncio.create_task(self._delivering.deliver(one, mark=mark, call=call))
             self._running.add(task)
             task.add_done_callback(partial(self._ended, call))
 
     def _ended(self, call: Call, task: asyncio.Task[None]) -> None:
-        self._traffic.end(call)
+        self.traffic.end(call)
         self._running.discard(task)
         self._wake.set()
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -115,7 +115,7 @@ class DeliveryLoop:
             return
         moments = [await self._next_due(idle)] if idle is not None else []
         now = self._context.clock.now()
-        moments.append(self._traffic.next_at(now))
+        moments.append(self.traffic.next_at(now))
         wait = min([max((moment - now) / SECOND, 0.005) for moment in moments if moment is not None], default=POLL)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(wait, POLL)):

@@ -8,7 +8,7 @@ from functools import partial
 from heliograph.ports import rows
 from heliograph.ports.provider import PollFailed
 from heliograph.ports.store import Conflict, Unavailable
-from heliograph.services import catch_up, probe, receipts, settle
+from heliograph.services import catch_up, probe, receipts, settle, sharing
 from heliograph.services.context import Context
 from heliograph.services.holds import Holds
 from heliograph.worker.delivering import DeliveryLoop
@@ -29,11 +29,15 @@ class Worker:
     """Delivers, settles, sweeps, probes, polls and catches up until stopped. Start it once per process.
 
     A service that is polled answers one at a time: processes on one store take turns by themselves; `listens` False leaves polling to
-    others for good.
+    others for good. `beside`: other processes may send from the same store, and the paces of its channels are shared with them.
     """
 
-    def __init__(self, context: Context, holds: Holds, *, name: str, concurrency: int, lease: float, listens: bool = True) -> None:
+    def __init__(
+        self, context: Context, holds: Holds, *, name: str, concurrency: int, lease: float, listens: bool = True, beside: bool = False
+    ) -> None:
         self._context = context
+        self._name = name
+        self._beside = beside
         self._listens = listens
         self.delivery = DeliveryLoop(context, holds, worker=name, concurrency=concurrency, lease=lease)
         self._tasks: list[asyncio.Task[None]] = []
@@ -54,6 +58,8 @@ class Worker:
             asyncio.create_task(self._forever(self._probe_all, ROUTINE_PROBE), name="routine-probe"),
             asyncio.create_task(self._listen(), name="listen"),
         ]
+        if self._beside:
+            self._tasks.append(asyncio.create_task(self._forever(self._share, sharing.ROUND), name="share"))
 
     async def stop(self) -> None:
         """Finish the calls under way and end."""
@@ -88,6 +94,9 @@ class Worker:
         found = await self._context.store.due_settlements(self._context.clock.now(), SETTLED_AT_ONCE + self._settling.number)
         for delivery in found:
             self._settling.start(delivery.id, partial(settle.settle, self._context, delivery))
+
+    async def _share(self) -> None:
+        await sharing.share(self._context, self.delivery.traffic, worker=self._name)
 
     async def _sweep(self) -> None:
         if await settle.expire(self._context):
