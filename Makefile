@@ -64,7 +64,7 @@ clean: ## Remove everything that was made here
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One lock for every Python and system we support; it names no index, no folder and no date.
-LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade -c requirements/limits.in \
 	--no-header --no-emit-index-url --no-emit-find-links
 
 define say
