@@ -7,10 +7,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.storage.conftest import TEMPLATE, fresh_database, postgres_server, server_folder
+from tests.databases import TEMPLATE, fresh_database
 from tests.zendesk.town import Town, town
-
-__all__ = ["database", "here", "on_sqlite", "postgres_server", "server_folder"]
 
 
 @pytest_asyncio.fixture(params=["sqlite", "postgres"])

@@ -5,6 +5,7 @@ from typing import Any
 from heliograph.services import desk_links, rotation
 from heliograph.storage.vault import AesVault
 from heliograph.web.app import create_app
+from heliograph.web.workspace.routes import routes as desk_routes
 from heliograph.web.zendesk.desk import zendesk_pages
 from tests.web.installation import serving
 from tests.zendesk.town import Town
@@ -56,3 +57,21 @@ async def test_the_token_is_sealed_anew_when_the_master_key_is_exchanged(on_sqli
     await here.contact_writes("after")
     here.reply("answered")
     await here.until(lambda: "answered" in here.received())
+
+
+async def test_a_broken_connection_is_seen_on_every_page(on_sqlite: Town) -> None:
+    here = on_sqlite
+    house = here.house
+    app = create_app(house.application, vitals=house.vitals, extra=[*desk_routes, zendesk_pages])
+    async with serving(app) as url:
+
+        async def health(by: str) -> str:
+            async with here.client.get(f"{url}/desk/health", headers={"authorization": f"Bearer {house.tokens[by]}"}) as answer:
+                return await answer.text()
+
+        assert "connection broken" not in await health("read")
+        here.zendesk.revoke(here.instance.push_id, revoked=True)
+        await house.contact_writes("hello")
+        await here.eventually("desk_stopped")
+        assert "Zendesk: connection broken" in await health("read")
+        assert "connection broken" not in await health("other")

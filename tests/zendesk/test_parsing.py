@@ -46,7 +46,7 @@ def test_any_form(fields: list[tuple[str, str]]) -> None:
         assert came.base == f"https://{came.subdomain}.zendesk.com" and came.back.startswith(came.base)
 
 
-@given(st.text(alphabet=st.characters(blacklist_categories=("Cs",)), min_size=1, max_size=300))
+@given(st.text(alphabet=st.characters(exclude_categories=("Cs",)), min_size=1, max_size=300))
 def test_a_message_arrives_as_it_was_written(text: str) -> None:
     assert calls.written(urlencode({"message": text}).encode()).text == text.replace("\x00", "")
 

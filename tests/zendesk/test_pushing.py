@@ -25,8 +25,10 @@ def texts(here: Town) -> list[str]:
 async def write(here: Town, number: int, *, start: int = 0) -> list[str]:
     wanted = [f"message {n}" for n in range(start, start + number)]
     for text in wanted:
+        taken = len(here.observed("inbound_taken"))
         await here.house.contact_writes(text)
-        await asyncio.sleep(0.01)
+        # Webhook calls that are made at the same time may come in any order.
+        await here.until(lambda taken=taken: len(here.observed("inbound_taken")) > taken)
     return wanted
 
 

@@ -51,7 +51,7 @@ class Town:
         """Where Zendesk's servers call us."""
         return f"{self.house.url}/zendesk/service/{desk_links.service_key(self.house.application.context)}"
 
-    async def until(self, want: Any, seconds: float = 15) -> Any:
+    async def until(self, want: Any, seconds: float = 30) -> Any:
         """Wait for the simulated world to change until `want()` holds; returns what it gave."""
         async with asyncio.timeout(seconds):
             while not (got := want()):
@@ -104,7 +104,7 @@ class Town:
 
     async def eventually(self, kind: str, number: int = 1) -> list[dict[str, Any]]:
         """So many events of a kind, once they are there."""
-        found: list[dict[str, Any]] = await self.house.eventually(lambda: self.events(kind), lambda got: len(got) >= number)
+        found: list[dict[str, Any]] = await self.house.eventually(lambda: self.events(kind), lambda got: len(got) >= number, 30)
         return found
 
     async def events(self, kind: str) -> list[dict[str, Any]]:

@@ -113,6 +113,7 @@ _LEVELS = {
     "attempt_concluded": "debug", "inbound_taken": "debug", "probe_concluded": "debug", "provider_bug": "error", "delivery_bug": "error",
     "claim_bug": "error", "round_bug": "error", "round_failed": "warning", "claim_failed": "warning", "webhook_taken": "debug",
     "webhook_refused": "warning", "web_bug": "error", "store_unavailable": "warning", "poll_failed": "debug", "poll_stopped": "warning",
+    "desk_pushed": "debug", "desk_reply_taken": "debug", "desk_trouble": "warning", "desk_refused": "warning", "desk_sealed": "error",
     "operator_not_paged": "error", "admin_not_mailed": "warning", "heartbeat_withheld": "error", "heartbeat_lost": "warning",
 }  # fmt: skip
 

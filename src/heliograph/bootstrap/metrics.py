@@ -48,6 +48,7 @@ class Metrics:
         self._probes = self._counter("probes", "Checks of credentials and identity", "provider", "outcome")
         self._polls = self._counter("polls_failed", "Rounds of asking a service for news that it did not answer", "provider", "reason")
         self._bugs = self._counter("bugs", "Faults of this software that were caught and written down", "place")
+        self._desks = self._counter("desk_troubles", "Calls to a desk or by one that came to nothing, and failures it told of", "why")
         self._rounds = self._counter("rounds_failed", "Rounds of background loops that will be made again", "error")
         self._told = self._counter("told", "Words that were carried out of the installation, or were not", "way", "outcome")
         for way, outcome in _TOLD.values():
@@ -81,6 +82,8 @@ class Metrics:
             "quarantine_full": (self._overflowed, ("channel",)),
             "probe_concluded": (self._probes, ("provider", "outcome")),
             "poll_failed": (self._polls, ("provider", "reason")),
+            "desk_trouble": (self._desks, ("reason",)),
+            "desk_refused": (self._desks, ("why",)),
             "round_failed": (self._rounds, ("error",)),
             "claim_failed": (self._rounds, ("error",)),
         }
@@ -99,6 +102,8 @@ class Metrics:
             self._webhooks.labels(str(fields["provider"]), "taken").inc()
         elif name.endswith("_bug"):
             self._bugs.labels(name.removesuffix("_bug")).inc()
+        elif name == "desk_happening" and fields["failed"]:
+            self._desks.labels("told").inc()
         elif name in _TOLD:
             self._told.labels(*_TOLD[name]).inc()
             if "seconds" in fields:

@@ -40,7 +40,7 @@ async def take(context: Context, desk: str, happenings: Sequence[Happening]) -> 
                 if (proved := await _proved(context, link, secret)) is not None:
                     await desk_links.begun(context, proved)
             case Noted(kind, failed):
-                context.observe("desk_happening", {"desk": desk, "kind": kind, "failed": int(failed)})
+                context.observe("desk_happening", {"provider": desk, "kind": kind, "failed": int(failed)})
             case _:
                 assert_never(happening)
     for account, found in placed.items():

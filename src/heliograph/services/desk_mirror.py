@@ -70,16 +70,21 @@ class Mirror:
         #: Of replies whose files are fetched: how often in vain, and when again.
         self._fetching: dict[str, tuple[int, int]] = {}
 
+    async def files(self, linked: Linked) -> float:
+        """One round of fetching what replies wait for, beside the other rounds: a slow file keeps nothing else. As `round` otherwise."""
+        door = await self._door(linked)
+        if door is None or linked.link.stopped_at:
+            return self._pace.stopped
+        trouble = await self._fetch(door, linked)
+        return self._pace.idle if trouble is None else await self._troubled(trouble)
+
     async def round(self, linked: Linked) -> float:
         """One round on the link as it is now; returns the seconds until the next. Raises Unavailable or Conflict."""
         if linked.link != self._linked.link:
             self._changed(linked)
         self._linked = linked
-        if linked.link.standing == desk_links.REMOVED:
-            return self._pace.longest
-        door = await desk_links.open_door(self._context, linked)
+        door = await self._door(linked)
         if door is None:
-            self._context.observe("desk_sealed", {"channel": linked.channel})
             return self._pace.longest
         if linked.link.stopped_at:
             # The probe: it costs the desk nothing and brings nothing in.
@@ -89,17 +94,27 @@ class Mirror:
             await desk_links.resumed(self._context, linked)
         return await self._steps(door)
 
+    async def _door(self, linked: Linked) -> Door | None:
+        if linked.link.standing == desk_links.REMOVED:
+            return None
+        door = await desk_links.open_door(self._context, linked)
+        if door is None:
+            self._context.observe("desk_sealed", {"channel": linked.channel})
+        return door
+
     def _changed(self, linked: Linked) -> None:
-        """Connected anew, or switched: what was decided about the page at hand was decided about the old one."""
+        """Connected anew, or switched off or on."""
         self._waits = Waits(self._context, linked, url=self._url)
-        self._page = None
         self._silent = 0
+        if (linked.link.base, linked.link.instance) != (self._linked.link.base, self._linked.link.instance):
+            # What was found out about the page at hand was found out from another desk.
+            self._page = None
 
     async def _steps(self, door: Door) -> float:
-        trouble = await self._fetch(door)
-        if trouble is None and self._linked.link.standing == desk_links.ACTIVE:
-            trouble = await self._hand_over(door)
-        if trouble is None and self._linked.link.standing == desk_links.ACTIVE:
+        if self._linked.link.standing != desk_links.ACTIVE:
+            return self._pace.idle
+        trouble = await self._hand_over(door)
+        if trouble is None:
             trouble = await self._notes(door)
         if trouble is not None:
             return await self._troubled(trouble)
@@ -107,7 +122,7 @@ class Mirror:
         return 0.0 if self._more else self._pace.idle
 
     async def _troubled(self, trouble: Trouble) -> float:
-        fields = {"channel": self._linked.channel, "fault": trouble.fault.value, "code": trouble.code}
+        fields = {"channel": self._linked.channel, "reason": trouble.fault.value, "code": trouble.code}
         self._context.observe("desk_trouble", fields)
         if trouble.fault is Fault.CREDENTIALS:
             await desk_links.stopped(self._context, self._linked, trouble.code)
@@ -124,10 +139,10 @@ class Mirror:
 
     # --- files of replies -------------------------------------------------------------------------
 
-    async def _fetch(self, door: Door) -> Trouble | None:
+    async def _fetch(self, door: Door, linked: Linked) -> Trouble | None:
         """The oldest of each ticket; those behind it wait for it."""
         now, blocked = self._context.clock.now(), set[str]()
-        waiting = await desk_replies.pending(self._context, self._linked)
+        waiting = await desk_replies.pending(self._context, linked)
         self._fetching = {each.comment: self._fetching[each.comment] for each in waiting if each.comment in self._fetching}
         for each in waiting:
             if each.request.ticket in blocked:
@@ -135,7 +150,7 @@ class Mirror:
             if self._fetching.get(each.comment, (0, 0))[1] > now:
                 blocked.add(each.request.ticket)
                 continue
-            trouble = await desk_replies.settle(self._context, self._desk, self._linked, door, each)
+            trouble = await desk_replies.settle(self._context, self._desk, linked, door, each)
             if trouble is None:
                 self._fetching.pop(each.comment, None)
                 continue
@@ -164,7 +179,7 @@ class Mirror:
             try:
                 self._page = await self._read(seq)
             except FileLater:
-                self._context.observe("desk_trouble", {"channel": self._linked.channel, "fault": "file", "code": "provider"})
+                self._context.observe("desk_trouble", {"channel": self._linked.channel, "reason": "file", "code": "provider"})
                 return Trouble(Fault.DOWN, "file")
             self._done, self._failed, self._given_up, self._said = set(), {}, {}, {}
         page = self._page
@@ -230,7 +245,7 @@ class Mirror:
             elif self._gave_up(each):
                 self._given_up[each.id] = each.code
         pushed = sum(each.took is Took.DONE for each in taken)
-        self._context.observe("desk_pushed", {"channel": self._linked.channel, "items": pushed, "left": len(taken) - pushed})
+        self._context.observe("desk_pushed", {"channel": self._linked.channel, "items": pushed, "failed": len(taken) - pushed})
         return None
 
     async def _one_by_one(self, door: Door, items: Sequence[Item]) -> list[Taken] | Trouble:

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from heliograph.domain.retry import SECOND
 from heliograph.ports.desk import Desk, Item, Wanted
 from heliograph.services import desk_links
 from heliograph.services.context import Context
@@ -13,6 +14,8 @@ from heliograph.services.desk_links import Linked
 
 #: Events that are read for one answer: the desk waits for it.
 PAGE = 500
+#: Microseconds after which no other item is begun: the desk waits for a minute, and files are fetched meanwhile.
+BUDGET = 20 * SECOND
 
 
 class State(msgspec.Struct):
@@ -26,8 +29,9 @@ async def offer(context: Context, desk: Desk, linked: Linked, wanted: Wanted) ->
     reached, _ = await desk_links.reached(context.store, linked)
     seq = max(_seq(wanted.state), reached)
     items: list[Item] = []
+    begun = context.clock.now()
     for event in await context.store.account_events(linked.account, after=seq, limit=PAGE):
-        if len(items) >= desk.batch:
+        if len(items) >= desk.batch or context.clock.now() - begun > BUDGET:
             break
         try:
             item = await item_of(context, linked, event)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 
 from heliograph.ports.desk import Desk
 from heliograph.ports.store import Changes, Conflict, Unavailable
@@ -26,15 +27,16 @@ class Desking:
         self._pace = pace or Pace()
         self._looking: asyncio.Task[None] | None = None
         self._mirrors: dict[tuple[str, str], asyncio.Task[None]] = {}
-        #: By account and channel: set when something was committed there that the desk may have to hear of.
-        self._wanted: dict[str, dict[str, asyncio.Event]] = {}
+        #: By account and channel, for both of its loops: set when something was committed there that the desk may have to hear of.
+        self._wanted: dict[str, dict[str, tuple[asyncio.Event, asyncio.Event]]] = {}
         self._links_wanted = asyncio.Event()
 
     def noticed(self, changes: Changes) -> None:
         """An act was committed. Called for every act, so it is short."""
         if changes.loose or changes.folds or changes.queue:
-            for wanted in self._wanted.get(changes.account, {}).values():
-                wanted.set()
+            for both in self._wanted.get(changes.account, {}).values():
+                for wanted in both:
+                    wanted.set()
         if any(loose.event.kind == "desk_linked" for loose in changes.loose):
             self._links_wanted.set()
 
@@ -72,7 +74,7 @@ class Desking:
             self._mirrors.pop(key).cancel()
             await self._leave(key[1])
         for key, linked in wanted.items():
-            self._wanted.setdefault(linked.account, {}).setdefault(linked.channel, asyncio.Event())
+            self._wanted.setdefault(linked.account, {}).setdefault(linked.channel, (asyncio.Event(), asyncio.Event()))
             if key not in self._mirrors or self._mirrors[key].done():
                 self._mirrors[key] = asyncio.create_task(self._mirror(linked), name=f"desk-{linked.channel}")
 
@@ -84,6 +86,11 @@ class Desking:
         """Until cancelled, or until the link is gone."""
         mirror = Mirror(self._context, self._desk, linked, url=self._url, pace=self._pace)
         wanted = self._wanted[linked.account][linked.channel]
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._again_and_again(linked, mirror.round, wanted[0]))
+            tasks.create_task(self._again_and_again(linked, mirror.files, wanted[1]))
+
+    async def _again_and_again(self, linked: Linked, once: Callable[[Linked], Awaitable[float]], wanted: asyncio.Event) -> None:
         failures = 0
         while True:
             wanted.clear()
@@ -94,8 +101,7 @@ class Desking:
                 now = await desk_links.find(self._context.store, linked.account, linked.channel)
                 if now is None:
                     return
-                pause = await mirror.round(now)
-                failures = 0
+                pause, failures = await once(now), 0
             except (Unavailable, Conflict) as passing:
                 self._context.observe("round_failed", {"error": type(passing).__name__})
                 pause, failures = self._again(failures)

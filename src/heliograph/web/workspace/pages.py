@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Response, get
 from litestar.params import FromPath, FromQuery
 
+from heliograph.services import desk_links
 from heliograph.web.auth import current
 from heliograph.web.policy import Need
 from heliograph.web.workspace import reading
@@ -75,8 +76,12 @@ async def events_piece(request: Asked, ticket: FromPath[str], incident: FromQuer
 @get("/desk/health", opt=READ)
 async def health_piece(request: Asked) -> Response[str]:
     """Whether a channel is on hold, for the top of every page."""
-    known = await standings(running(request).context, running(request).specs, current(request).account)
-    return fragment(request, "health.html", {"held": [one for one in known.values() if not one.well]})
+    context, account = running(request).context, current(request).account
+    known = await standings(context, running(request).specs, account)
+    # A link that was removed there on purpose needs nobody.
+    links = await desk_links.of_account(context.store, account)
+    away = [each.link for each in links if each.link.stopped_at or each.link.standing == desk_links.OFF]
+    return fragment(request, "health.html", {"held": [one for one in known.values() if not one.well], "away": away})
 
 
 async def _lists(request: Asked, show: str, n: int) -> dict[str, Any]:

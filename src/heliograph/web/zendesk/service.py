@@ -54,7 +54,7 @@ async def channelback(request: Asked, key: FromPath[str]) -> Response[Any]:
         written = application.desk.written(await request.body())
         linked = await desk_links.prove(application.context, written.link, written.secret)
         comment = await desk_replies.take(application.context, linked, written)
-        application.context.observe("desk_reply_taken", {"channel": linked.channel, "files": len(written.files)})
+        application.context.observe("desk_reply_taken", {"channel": linked.channel, "items": len(written.files)})
         return _json({"external_id": comment, "allow_channelback": True})
 
     return await _answered(application.context, key, act)
