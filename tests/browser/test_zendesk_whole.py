@@ -13,7 +13,7 @@ from playwright.async_api import Browser, expect
 from heliograph.bootstrap.watch import steps
 from heliograph.sandbox.faults import Mode, fault_from_json
 from heliograph.sandbox.wire import Reply, Request
-from heliograph.sandbox.zendesk import desk as agents_page
+from heliograph.sandbox.zendesk import desk as agents_page, integrations
 from heliograph.sandbox.zendesk.state import User
 from heliograph.services import desk_links
 from heliograph.services.attention import Attention
@@ -106,3 +106,28 @@ async def test_without_a_token_the_app_says_what_to_do(tmp_path: Path, browser: 
         page = await made.open()
         await expect(page.locator("#problem")).to_contain_text("O Heliograph não aceita o token")
         await made.context.close()
+
+
+async def test_an_admin_adds_the_account_in_zendesks_frame(tmp_path: Path, browser: Browser) -> None:
+    async with town(tmp_path, linked=False) as here:
+        center = here.zendesk.center
+        integration = integrations.register(center, f"{here.service}/manifest.json")
+        await here.until(lambda: integration.manifest)
+        context = await browser.new_context()
+        page = await context.new_page()
+        complaints: list[str] = []
+        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+        await page.goto(f"{center.base}{integrations.ADMIN_PATH}?integration={integration.id}&locale=en-US")
+        frame = page.frame_locator("iframe")
+        await frame.get_by_label("API token of an admin").fill(here.house.tokens["admin"])
+        await frame.get_by_role("button", name="Go on").click()
+        await frame.get_by_label("Name of the account in Zendesk").fill("Shop")
+        await frame.get_by_role("button", name="Connect").click()
+        await expect(frame.get_by_role("heading")).to_have_text("The account is saved")
+        here.instance = next(iter(center.instances.values()))
+        assert here.instance.active and here.instance.name == "Shop"
+        comment = await here.contact_writes("hello")
+        assert comment.by == "push"
+        await context.close()
+        # This house has no stylesheet; what matters is what a browser would not let through.
+        assert [said for said in complaints if "Policy" in said or "frame" in said] == []

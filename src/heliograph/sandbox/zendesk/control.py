@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from urllib.parse import urlencode
 
 from heliograph.sandbox.wire import Json, Request, Response, answer
 from heliograph.sandbox.zendesk import desk, integrations
@@ -39,7 +40,7 @@ def _answer(center: Center, request: Request, path: str) -> Response:
         case "GET", "credentials":
             return answer(200, {"email": center.agents[0].email, "api_token": center.api_token, "subdomain": center.subdomain})
         case "GET", "account":
-            return _open_admin_page(center, request)
+            return _admin_page(center, request)
         case "POST", "app":
             return answer(200, install(center, request))
         case "GET", _ if path.startswith("file/"):
@@ -69,18 +70,23 @@ def install(center: Center, request: Request) -> Json:
     return {"name": name, "integration": integrations.register(center, manifest_url).id}
 
 
-def _open_admin_page(center: Center, request: Request) -> Response:
-    """The page that sends the admin's browser to the service, to add an account (`integration`) or to edit one (`account`)."""
+def _admin_page(center: Center, request: Request) -> Response:
+    """To where Zendesk itself shows the service's admin page; with `as=json` what it would post there."""
+    if request.query.get("as") == "json":
+        address, fields = begun(center, request)
+        return answer(200, {"address": address, "fields": fields})
+    wanted = urlencode({name: request.query[name] for name in ("integration", "account", "locale") if name in request.query})
+    return Response(303, b"", {"location": f"{center.base}{integrations.ADMIN_PATH}?{wanted}"})
+
+
+def begun(center: Center, request: Request) -> tuple[str, dict[str, str]]:
+    """Address and form of a visit to add an account (`integration`) or to edit one (`account`). Raises LookupError, ValueError, Problem."""
     query = request.query
     locale = query.get("locale", "en-US")
     if "account" in query:
         instance = center.instances[_whole(query["account"])]
-        return integrations.form_page(*integrations.begin(center, instance.integration, locale=locale, instance=instance))
-    integration = center.integrations[_whole(query.get("integration", ""))]
-    address, fields = integrations.begin(center, integration, locale=locale)
-    if query.get("as") == "json":
-        return answer(200, {"address": address, "fields": fields})
-    return integrations.form_page(address, fields)
+        return integrations.begin(center, instance.integration, locale=locale, instance=instance)
+    return integrations.begin(center, center.integrations[_whole(query.get("integration", ""))], locale=locale)
 
 
 def file(center: Center, token: str) -> Response:

@@ -16,7 +16,9 @@ _SAVED = (
     '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,"><title>The account is saved</title>'
     "<h1>The account is saved</h1><p>You can close this page.</p></html>"
 )
-RETURN_PATH = "/zendesk/channels/integration_service_instances/return/"
+_CHANNELS = "/zendesk/channels/integration_service_instances/"
+RETURN_PATH = _CHANNELS + "return/"
+ADMIN_PATH = _CHANNELS + "account"
 
 
 def register(center: Center, manifest_url: str) -> Integration:
@@ -79,12 +81,15 @@ def begin(center: Center, integration: Integration, *, locale: str, instance: In
     return integration.manifest.urls["admin_ui"], fields
 
 
-def form_page(address: str, fields: dict[str, str]) -> Response:
-    """A page that posts a form at once, as the admin's browser gets it from Zendesk."""
+def frame_page(address: str, fields: dict[str, str]) -> Response:
+    """The page of the Admin Center: it posts a form into a frame, where the service's page is another site's, without its cookies."""
     inputs = "".join(f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in fields.items())
     body = (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Opening the channel</title>'
-        f'<form id="go" method="post" action="{escape(address)}">{inputs}<button>Continue</button></form>'
+        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,"><title>The channel</title>'
+        "<style>html,body{height:100%;margin:0}iframe{display:block;width:100%;height:100%;border:0}</style>"
+        '<iframe name="service" title="The channel\'s own page"></iframe>'
+        f'<form id="go" method="post" action="{escape(address)}" target="service" hidden>{inputs}</form>'
         '<script>document.getElementById("go").submit()</script></html>'
     )
     headers = {"content-type": "text/html; charset=utf-8", "cache-control": "no-store", "referrer-policy": "no-referrer"}

@@ -58,7 +58,7 @@ class Zendesk:
 
     def owns(self, path: str) -> bool:
         """Whether a path is this service's."""
-        return path.startswith((_API, _FILES, integrations.RETURN_PATH))
+        return path.startswith((_API, _FILES, integrations.RETURN_PATH, integrations.ADMIN_PATH))
 
     def handle(self, request: Request) -> Outcome:
         """Decide about one request."""
@@ -113,6 +113,8 @@ class Zendesk:
             instance = self._instance(request)
             token = path.removeprefix(_FILES).strip("/")
             return _Meant("file", "media", _key(instance), None if instance is None else lambda: self._file(token))
+        if path == integrations.ADMIN_PATH:
+            return _Meant("admin_page", "admin", "", lambda: self._admin_page(request))
         secret = path.removeprefix(integrations.RETURN_PATH)
         return _Meant("return", "admin", "", lambda: integrations.returned(self.center, secret, request))
 
@@ -145,6 +147,12 @@ class Zendesk:
         if scheme.lower() != "basic" or kind != "token" or not hmac.compare_digest(token.encode(), self.center.api_token.encode()):
             return None
         return next((agent for agent in self.center.agents if agent.email == email), None)
+
+    def _admin_page(self, request: Request) -> Response:
+        try:
+            return integrations.frame_page(*control.begun(self.center, request))
+        except LookupError:
+            return self.center.not_found()
 
     def _file(self, token: str) -> Response:
         file = self.center.files.get(token)
