@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from heliograph.domain.reasons import Reason
 from heliograph.ports.http import Http, HttpFile, HttpResponse, MaybeSent, NotSent
 from heliograph.ports.provider import BadSignature, Deferred, Field, Inconclusive, PollFailed, RawRequest, Refused, SendResult, Unknown
-from heliograph.providers import certainty, wire
+from heliograph.providers import certainty, proofs, wire
 from heliograph.providers.wire import rows, table, text
 
 API_VERSION = "v23.0"
@@ -269,16 +269,10 @@ def _come_back(headers: Mapping[str, str], use_cases: frozenset[str]) -> float |
 # --- webhooks ---------------------------------------------------------------------------------------
 
 
-def secrets(config: Mapping[str, str]) -> tuple[bytes, ...]:
-    """The app secrets that are good: one, or both while it is changed."""
-    return tuple(each.encode() for each in config.get("webhook_secret", "").replace(",", " ").split())
-
-
 def verify(request: RawRequest, good: Sequence[bytes]) -> None:
     """Compare X-Hub-Signature-256 ("sha256=" and the hex HMAC of the body) by each secret. Raises BadSignature."""
-    given = request.headers.get("x-hub-signature-256", "").encode("utf-8", "replace")
     wanted = [b"sha256=" + hmac.new(secret, request.body, hashlib.sha256).hexdigest().encode() for secret in good]
-    if not any([hmac.compare_digest(given, each) for each in wanted]):
+    if not proofs.proves(request.headers.get("x-hub-signature-256", ""), wanted):
         raise BadSignature("X-Hub-Signature-256")
 
 
@@ -289,7 +283,6 @@ def challenge(request: RawRequest, verify_token: str) -> bytes | None:
     """
     if request.method != "GET" or request.query.get("hub.mode") != "subscribe":
         return None
-    given = request.query.get("hub.verify_token", "").encode("utf-8", "replace")
-    if not hmac.compare_digest(given, verify_token.encode("utf-8", "replace")) or not verify_token:
+    if not proofs.proves(request.query.get("hub.verify_token", ""), [verify_token.encode("utf-8", "replace")]) or not verify_token:
         raise BadSignature("hub.verify_token")
     return request.query.get("hub.challenge", "").encode("utf-8", "replace")

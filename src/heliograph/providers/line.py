@@ -32,7 +32,7 @@ from heliograph.ports.provider import (
     Unknown,
     Valid,
 )
-from heliograph.providers import certainty, line_inbound, wire
+from heliograph.providers import certainty, line_inbound, proofs, wire
 from heliograph.providers.line_outbound import API, DATA_API, SPEC, message, parts
 from heliograph.providers.wire import ident, rows, table, text
 
@@ -83,7 +83,7 @@ class Line:
         # Content has a host of its own; another address for the API (a sandbox, a proxy) serves both unless told otherwise.
         self._data = (config.get("data_url") or (DATA_API if self._api == API else self._api)).rstrip("/")
         self._token = config["token"].strip()
-        self._channel_secrets = tuple(each.encode() for each in config.get("webhook_secret", "").replace(",", " ").split())
+        self._channel_secrets = proofs.webhook_secrets(config)
 
     def __repr__(self) -> str:
         return "Line()"
@@ -142,9 +142,8 @@ class Line:
 
     def verify(self, request: RawRequest) -> None:
         """Compare X-Line-Signature with what each of our channel secrets makes of the body. Raises BadSignature."""
-        given = request.headers.get("x-line-signature", "").encode("utf-8", "replace")
-        matches = [hmac.compare_digest(given, signature(secret, request.body)) for secret in self._channel_secrets]
-        if not any(matches):
+        wanted = [signature(secret, request.body) for secret in self._channel_secrets]
+        if not proofs.proves(request.headers.get("x-line-signature", ""), wanted):
             raise BadSignature("X-Line-Signature")
 
     def parse(self, request: RawRequest) -> list[Inbound]:

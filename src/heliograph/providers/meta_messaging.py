@@ -24,7 +24,7 @@ from heliograph.ports.provider import (
     Unknown,
     Unsupported,
 )
-from heliograph.providers import certainty, graph
+from heliograph.providers import certainty, graph, proofs
 from heliograph.providers.graph import Graph, Ok
 from heliograph.providers.meta_messaging_inbound import KEY, Owner, parse_body
 from heliograph.providers.wire import ident
@@ -109,7 +109,7 @@ class MetaMessaging:
         self._graph = api
         self._owner = owner
         self._sender = sender
-        self._secrets = graph.secrets(config)
+        self._secrets = proofs.webhook_secrets(config)
         self._verify_token = config.get("verify_token", "").strip()
         self._frame: dict[str, str] = {"messaging_type": "RESPONSE"}
         if config.get("human_agent", "").strip().lower() in ("yes", "true", "1"):

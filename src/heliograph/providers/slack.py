@@ -33,7 +33,7 @@ from heliograph.ports.provider import (
     Unknown,
     Valid,
 )
-from heliograph.providers import certainty, slack_inbound, wire
+from heliograph.providers import certainty, proofs, slack_inbound, wire
 from heliograph.providers.slack_codes import meaning
 from heliograph.providers.slack_inbound import BLOCK, EVENT_TYPE, KEY, Ours, key_of, message_id, micros
 from heliograph.providers.slack_outbound import SPEC, parts
@@ -72,7 +72,7 @@ class Slack:
         self._http = http
         self._authorization = {"authorization": f"Bearer {config['bot_token'].strip()}"}
         self._base = (config.get("base_url") or "https://slack.com/api").rstrip("/")
-        self._webhook_secrets = tuple(each.encode() for each in config.get("webhook_secret", "").replace(",", " ").split())
+        self._webhook_secrets = proofs.webhook_secrets(config)
 
     def __repr__(self) -> str:
         return "Slack()"
@@ -281,13 +281,9 @@ class Slack:
         stamp = request.headers.get("x-slack-request-timestamp", "")
         if not (stamp.isascii() and stamp.isdecimal() and len(stamp) <= 12):
             raise BadSignature("X-Slack-Request-Timestamp")
-        given = request.headers.get("x-slack-signature", "").encode("utf-8", "replace")
         signed = b"v0:" + stamp.encode() + b":" + request.body
-        matches = [
-            hmac.compare_digest(given, b"v0=" + hmac.new(secret, signed, hashlib.sha256).hexdigest().encode())
-            for secret in self._webhook_secrets
-        ]
-        if not any(matches):
+        wanted = [b"v0=" + hmac.new(secret, signed, hashlib.sha256).hexdigest().encode() for secret in self._webhook_secrets]
+        if not proofs.proves(request.headers.get("x-slack-signature", ""), wanted):
             raise BadSignature("X-Slack-Signature")
         if abs(request.at - int(stamp) * 1_000_000) > FRESH:
             raise BadSignature("X-Slack-Request-Timestamp")

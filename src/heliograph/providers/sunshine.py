@@ -4,7 +4,6 @@ Source for paths, codes and limits: the OpenAPI description, 17.12.
 """
 
 import base64
-import hmac
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
@@ -33,7 +32,7 @@ from heliograph.ports.provider import (
     Unknown,
     Valid,
 )
-from heliograph.providers import certainty, sunshine_inbound, sunshine_outbound, wire
+from heliograph.providers import certainty, proofs, sunshine_inbound, sunshine_outbound, wire
 from heliograph.providers.sunshine_outbound import MESSAGE_TIMEOUT, SPEC, UPLOAD_TIMEOUT, refusal
 from heliograph.providers.wire import ident, rows, table, text
 
@@ -80,7 +79,7 @@ class Sunshine:
         token = base64.b64encode(f"{self._key_id}:{config['key_secret']}".encode()).decode("ascii")
         self._authorization = {"authorization": f"Basic {token}"}
         self._headers = {**self._authorization, "content-type": "application/json"}
-        self._webhook_secrets = tuple(each.encode() for each in config.get("webhook_secret", "").replace(",", " ").split())
+        self._webhook_secrets = proofs.webhook_secrets(config)
         self._base = (config.get("base_url") or "https://api.smooch.io").rstrip("/")
         self._app = f"{self._base}/v2/apps/{quote(self._app_id, safe='')}"
         self._integration = config.get("integration_id", "")
@@ -286,9 +285,7 @@ class Sunshine:
 
         There is no signature over the body and no time in it: replays are seen by event id only.
         """
-        given = request.headers.get("x-api-key", "").encode("utf-8", "replace")
-        matches = [hmac.compare_digest(given, secret) for secret in self._webhook_secrets]
-        if not any(matches):
+        if not proofs.proves(request.headers.get("x-api-key", ""), self._webhook_secrets):
             raise BadSignature("X-API-Key")
         app = table(table(wire.decode(request.body)).get("app")).get("id")
         if app is not None and app != self._app_id:

@@ -4,7 +4,6 @@ Source for methods, limits and errors: the Bot API's documentation, and the erro
 Telegram offers no key, no list and no receipt: an ambiguous send stays ambiguous.
 """
 
-import hmac
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
@@ -37,7 +36,7 @@ from heliograph.ports.provider import (
     Unsupported,
     Valid,
 )
-from heliograph.providers import certainty, telegram_inbound, wire
+from heliograph.providers import certainty, proofs, telegram_inbound, wire
 from heliograph.providers.wire import ident, table, text
 
 #: Seconds. A long poll must end well before the call's own deadline.
@@ -148,7 +147,7 @@ class Telegram:
         token = quote(config["token"].strip(), safe=":")
         self._api = f"{base}/bot{token}"
         self._files = f"{base}/file/bot{token}"
-        self._webhook_secrets = tuple(each.encode() for each in config.get("webhook_secret", "").replace(",", " ").split())
+        self._webhook_secrets = proofs.webhook_secrets(config)
 
     def __repr__(self) -> str:
         return "Telegram()"
@@ -234,9 +233,7 @@ class Telegram:
 
     def verify(self, request: RawRequest) -> None:
         """Compare the secret header with each of our secrets. Raises BadSignature."""
-        given = request.headers.get("x-telegram-bot-api-secret-token", "").encode("utf-8", "replace")
-        matches = [hmac.compare_digest(given, secret) for secret in self._webhook_secrets]
-        if not any(matches):
+        if not proofs.proves(request.headers.get("x-telegram-bot-api-secret-token", ""), self._webhook_secrets):
             raise BadSignature("X-Telegram-Bot-Api-Secret-Token")
 
     def parse(self, request: RawRequest) -> list[Inbound]:

@@ -33,7 +33,7 @@ from heliograph.ports.provider import (
     Unknown,
     Valid,
 )
-from heliograph.providers import certainty, twilio_inbound, twilio_signature, twilio_templates, wire
+from heliograph.providers import certainty, proofs, twilio_inbound, twilio_signature, twilio_templates, wire
 from heliograph.providers.twilio_codes import CODES, reason_of, refusal
 from heliograph.providers.twilio_outbound import SPEC, parts
 from heliograph.providers.wire import ident, rows, table, text
@@ -77,8 +77,7 @@ class Twilio:
         self._api = f"{self._base}/2010-04-01/Accounts/{quote(self._account, safe='')}"
         self._content = self._base.replace("https://api.", "https://content.")
         self._webhook_url = config.get("webhook_url", "")
-        given = config.get("webhook_secret", "").replace(",", " ").split()
-        self._webhook_secrets = tuple(each.encode() for each in given or [auth_token])
+        self._webhook_secrets = proofs.webhook_secrets(config) or (auth_token.encode(),)
 
     def __repr__(self) -> str:
         return "Twilio()"

@@ -29,7 +29,7 @@ from heliograph.ports.provider import (
     Valid,
 )
 from heliograph.ports.runtime import Clock
-from heliograph.providers import certainty, webhook_inbound, webhook_signature, wire
+from heliograph.providers import certainty, proofs, webhook_inbound, webhook_signature, wire
 from heliograph.providers.webhook_outbound import SPEC, message, parts
 from heliograph.providers.wire import ident, table, text
 
@@ -64,8 +64,7 @@ class Webhook:
         self._http = http
         self._url = config.get("base_url", "").strip()
         self._webhook_url = config.get("webhook_url", "")
-        given = config.get("webhook_secret", "").replace(",", " ").split()
-        keys = [webhook_signature.secret_bytes(each) for each in given]
+        keys = [webhook_signature.secret_bytes(each) for each in proofs.live(config)]
         self._keys = [key for key in keys if key is not None]
         #: Whether each secret is one: half of a change must not go unnoticed.
         self._usable = bool(keys) and None not in keys

@@ -33,7 +33,7 @@ from heliograph.ports.provider import (
     Unsupported,
     Valid,
 )
-from heliograph.providers import certainty, graph, whatsapp_content, whatsapp_inbound, whatsapp_templates
+from heliograph.providers import certainty, graph, proofs, whatsapp_content, whatsapp_inbound, whatsapp_templates
 from heliograph.providers.whatsapp_codes import CODES as CODES
 from heliograph.providers.wire import ident, rows, table, text
 
@@ -109,7 +109,7 @@ class WhatsApp:
         self._phone = config["phone_number_id"].strip()
         self._account = config.get("waba_id", "").strip()
         self._graph = graph.Graph(config, http, token=config["token"], codes=CODES, use_cases=frozenset({"whatsapp"}))
-        self._secrets = graph.secrets(config)
+        self._secrets = proofs.webhook_secrets(config)
         self._verify_token = config.get("verify_token", "").strip()
 
     def __repr__(self) -> str:

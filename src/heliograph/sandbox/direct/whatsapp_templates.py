@@ -5,6 +5,7 @@ Source: Meta's reference of message templates and of the errors 132000 to 132016
 
 import re
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlencode
 
 from heliograph.sandbox.direct.service import Problem
@@ -87,7 +88,7 @@ def filled(templates: list[Json], sent: Json, problem: Callable[..., Problem]) -
     return _PLACE.sub(lambda place: values[place[1]], body)
 
 
-def _sent(sent: Json, kind: str) -> list[Json]:
+def _sent(sent: Json, kind: str) -> list[Any]:
     components = sent.get("components")
     found = [each for each in components if isinstance(each, dict)] if isinstance(components, list) else []
     return [
@@ -101,8 +102,9 @@ def _sent(sent: Json, kind: str) -> list[Json]:
 def _values(sent: Json, problem: Callable[..., Problem], *, named: bool) -> dict[str, str]:
     values: dict[str, str] = {}
     for number, parameter in enumerate(_sent(sent, "body"), 1):
-        value = parameter.get("text") if isinstance(parameter, dict) and parameter.get("type") == "text" else None
-        label = parameter.get("parameter_name") if named and isinstance(parameter, dict) else str(number)
+        given = parameter if isinstance(parameter, dict) else {}
+        value = given.get("text") if given.get("type") == "text" else None
+        label = given.get("parameter_name") if named else str(number)
         if not isinstance(label, str):
             raise problem(100, "(#100) Invalid parameter", "Parameter name is missing or empty")
         if not isinstance(value, str) or not value:
