@@ -12,7 +12,7 @@ SECOND = 1_000_000
 START = 1_800_000_000 * SECOND
 CONCURRENCY = 100
 #: How often the worker looks.
-STEP = 5_000
+STEP = 10_000
 #: How long a provider that hangs is waited for.
 TIMEOUT = 10 * SECOND
 

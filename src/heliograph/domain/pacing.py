@@ -128,7 +128,8 @@ class Meter:
 
     def tick(self, now: int) -> None:
         """One more."""
-        self._turn(now // SECOND)
+        if now // SECOND != self.second:
+            self._turn(now // SECOND)
         self.count += 1
 
     def rate(self, now: int) -> float:

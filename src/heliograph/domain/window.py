@@ -37,7 +37,7 @@ class Window:
     def answered(self, now: int) -> None:
         """A call brought an answer, whatever it says. It opens the window by one where that is nearly used up, as TCP's slow start does."""
         self.answered_at = now
-        if self.troubled or self.under_way * 2 >= self.size:
+        if self.size < self.most and (self.under_way * 2 >= self.size or self.troubled):
             self.size = min(self.size + 1, self.most)
 
     def silent(self, started_at: int) -> None:

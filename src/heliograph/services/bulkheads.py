@@ -46,6 +46,8 @@ class Call:
     parts: tuple[Part, ...]
     started_at: int
     young: bool = True
+    #: What it was last told of its channel; see Traffic.know.
+    known: object = None
 
 
 class Bulkheads:

@@ -70,7 +70,7 @@ class Delivering:
             before, mark = mark, self._holds.mark()
             following = await self._deliver(following, before, call)
             if following is not None:
-                self._traffic.again(call, self._context.clock.now())
+                self._traffic.again(call, following.delivery.started_at)
 
     async def _deliver(self, claimed: Claimed, mark: int, call: Call) -> Claimed | None:
         context = self._context
@@ -80,7 +80,7 @@ class Delivering:
         if connected is None:
             # A claim joins channel and credential, so both were there a moment ago: the lease runs out and the sweeper takes over.
             return None
-        self._traffic.know(connected, call, context.clock.now())
+        self._traffic.know(connected, call, delivery.started_at)
         result = await self._call(claimed, connected, mark)
         if isinstance(result, Accepted) or result.code not in NOT_CALLED:
             self._traffic.answered(call, connected, claimed.lane, result, context.clock.now())

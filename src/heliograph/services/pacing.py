@@ -29,6 +29,10 @@ class Paces:
         #: When one last started at a pace.
         self.started_at = 0
 
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool(self._all)
+
     def know(self, part: Part, published: float | None, now: int) -> None:
         """A channel or app, and the limit that its provider documents."""
         if published is not None and part.pace is None:
@@ -61,6 +65,8 @@ class Paces:
 
     def begin(self, parts: Iterable[Part], now: int) -> None:
         """One starts."""
+        if not self._all:
+            return
         for part in parts:
             if part.pace is not None:
                 part.pace.take(1, now)
@@ -71,6 +77,8 @@ class Paces:
         for part in parts:
             if part.kind is Kind.CHANNEL:
                 part.meter.tick(now)
+                if not self._all:
+                    return
             if part.pace is not None:
                 part.pace.accepted(now)
 
@@ -135,7 +143,7 @@ class Lanes:
 
     def accepted(self, lane: str) -> None:
         """One got through: the conversation's pace climbs back."""
-        slow = self._slow.get(lane)
+        slow = self._slow.get(lane) if self._slow else None
         if slow is not None:
             if slow <= 1.1:
                 del self._slow[lane]

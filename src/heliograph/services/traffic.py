@@ -34,9 +34,14 @@ class Traffic:
         self._places: dict[tuple[str, str], Part] = {}
         self._apps: dict[tuple[str, str], Part] = {}
         self._now = 0
+        #: Parts for which the last claim has found or left no room.
+        self._crowded: set[Part] = set()
 
     def know(self, connected: Connected, call: Call, now: int) -> None:
         """A channel as it is configured now, and a call on it that has started."""
+        if call.known is connected:
+            return
+        call.known = connected
         channel = connected.channel
         key = (channel.account, channel.id)
         if self._known.get(key) is not connected:
@@ -73,21 +78,28 @@ class Traffic:
         """How many lanes to claim, and of which."""
         self._now = now
         self._paces.look()
+        self._crowded.clear()
         free = self._bulkheads.free(now)
         return free, Room(self._parts, self._left, -(-free // STRANGERS))
 
     def _left(self, part: Part) -> int:
         room = self._bulkheads.left(part)
-        return room if part.pace is None or not room else min(room, self._paces.available(part.pace, self._now))
+        if room and part.pace is not None:
+            room = min(room, self._paces.available(part.pace, self._now))
+        if not room:
+            self._crowded.add(part)
+        return room
 
     def may_go_on(self, account: str, channel: str) -> bool:
-        """Whether no other lane of the channel can be waiting for the room that its call takes."""
-        return all(part.pace is None and self._bulkheads.left(part) > 0 for part in self._parts.get((account, channel), ()))
+        """Whether a lane may keep its call: the last claim left the channel room, so none of its other lanes waits for it."""
+        if not self._crowded and not self._paces:
+            return True
+        return not any(part.pace is not None or part in self._crowded for part in self._parts.get((account, channel), ()))
 
     def not_before(self, claimed: Claimed, connected: Connected) -> int:
         """When the next message of the conversation may start; 0 where its provider documents no pace of conversations."""
-        interval = self._lanes.interval(connected.spec.rates, claimed.lane)
-        return claimed.delivery.started_at + interval if interval else 0
+        rates = connected.spec.rates
+        return claimed.delivery.started_at + self._lanes.interval(rates, claimed.lane) if rates.conversation else 0
 
     def next_at(self, now: int) -> int | None:
         """When there will be more room although nothing ends, where a claim has missed some."""
@@ -120,6 +132,9 @@ class Traffic:
             parts = self._parts.get((one.delivery.account, one.delivery.channel), ())
             calls.append(self._bulkheads.begin(parts, now))
             self._paces.begin(parts, now)
+        # A part that is used up by now may have more lanes that wait.
+        for part in {part for call in calls for part in call.parts}:
+            self._left(part)
         return calls
 
     def again(self, call: Call, now: int) -> None:
@@ -135,7 +150,8 @@ class Traffic:
         started_at = call.started_at
         if isinstance(result, (Accepted, Refused)):
             for part in call.parts:
-                part.window.answered(now)
+                if part.kind is not Kind.ACCOUNT:
+                    part.window.answered(now)
             if isinstance(result, Accepted):
                 self._paces.accepted(call.parts, now)
                 self._lanes.accepted(lane)
