@@ -9,6 +9,7 @@ from pathlib import Path
 from bench.job import Job
 from bench.payload import Reply
 from heliograph.bootstrap.application import Application, Config, build, worker_name
+from heliograph.bootstrap.settings import Settings
 from heliograph.domain.content import Text
 from heliograph.domain.events import AttemptAccepted
 from heliograph.domain.reasons import Reason
@@ -23,6 +24,7 @@ MASTER_KEY = bytes(range(32))
 LEASE = 60.0
 #: Lanes in hand for each call that may be open: the others wait for the disk before or after their call.
 LANES_PER_CALL = 4
+SHIPPED = Settings()
 #: Acts that are under way at once while replies are accepted.
 ACCEPTING = 256
 
@@ -55,18 +57,18 @@ class Bench:
 
 
 @asynccontextmanager
-async def running(job: Job, *, database: str = "", work: bool = True) -> AsyncIterator[Bench]:
-    """A Heliograph on an empty store, at work unless `work` is False."""
+async def running(job: Job, *, database: str = "", work: bool = True, as_shipped: bool = False) -> AsyncIterator[Bench]:
+    """A Heliograph on an empty store, at work unless `work` is False. `as_shipped`: as many calls and connections as by default."""
     config = Config(
         data=Path(job.scratch),
         master_key=MASTER_KEY,
         database=database,
         release="bench",
         allow_networks=("127.0.0.0/8",),
-        connections=job.concurrency,
+        connections=SHIPPED.connections if as_shipped else job.concurrency,
     )
     application = await build(config)
-    lanes = LANES_PER_CALL * job.concurrency
+    lanes = SHIPPED.concurrency if as_shipped else LANES_PER_CALL * job.concurrency
     worker = Worker(application.context, application.holds, name=worker_name(), concurrency=lanes, lease=LEASE)
     bench = Bench(application, worker)
     if work:
