@@ -4,7 +4,7 @@ from collections import defaultdict
 from typing import Any
 
 from heliograph.domain import delivery as deliveries, health as healths
-from heliograph.domain.delivery import BLOCKING, OPEN, Delivery
+from heliograph.domain.delivery import BLOCKING, OPEN, Delivery, State
 from heliograph.domain.events import Event, ReplyQueued
 from heliograph.domain.health import Health
 from heliograph.ports.rows import EventRead
@@ -77,17 +77,32 @@ async def _lanes(store: Store, account: str, rows: list[Delivery]) -> None:
     by_lane: dict[str, list[Delivery]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.seq):
         by_lane[row.lane].append(row)
-    lanes: list[Any] = await inside(store, "SELECT id, tail, head, blocked, ready_at, not_before FROM lane WHERE account = $1", account)
-    assert set(by_lane) == {lane[0] for lane in lanes}
-    for id, tail, head, blocked, ready_at, not_before in lanes:
+    columns = "id, tail, head, blocked, ready_at, not_before, survivor"
+    lanes: list[Any] = await inside(store, f"SELECT {columns} FROM lane WHERE account = $1", account)
+    # A lane without a reply is there only where it shares its order with another.
+    assert set(by_lane) == {lane[0] for lane in lanes if lane[1] or not lane[6]}
+    survivors = {lane[0]: lane[6] for lane in lanes}
+    for id, tail, head, blocked, ready_at, not_before, survivor in lanes:
         members = by_lane[id]
+        others = [by_lane[other] for other, its in survivors.items() if survivor and its == survivor and other != id]
         assert [row.seq for row in members] == list(range(1, tail + 1)), f"{id}: places are not 1 to {tail}"
         waiting = next((row for row in members if row.state in OPEN), None)
         if waiting is None:
             assert head is None and not blocked, id
         else:
-            expected = (waiting.seq, int(waiting.state in BLOCKING), max(waiting.ready_at, not_before))
+            expected = (waiting.seq, int(waiting.state in BLOCKING or _waits_for(waiting, others)), max(waiting.ready_at, not_before))
             assert (head, blocked, ready_at) == expected, id
+
+
+def _waits_for(head: Delivery, others: list[list[Delivery]]) -> bool:
+    """Whether in a lane that shares its order something comes first, or may still be with the provider."""
+    for members in others:
+        waiting = [row for row in members if row.state in OPEN]
+        if waiting and (waiting[0].queued_at, waiting[0].id) < (head.queued_at, head.id):
+            return True
+        if any(row.state in (State.SENDING, State.UNKNOWN) for row in waiting):
+            return True
+    return False
 
 
 async def _numbers(store: Store, account: str) -> None:

@@ -130,7 +130,10 @@ class Conversation(NamedTuple):
 
 
 class Readdress(NamedTuple):
-    """Write: the provider gave the conversation a new id; `removed` is 2 where another one of ours is there already."""
+    """Write: the provider gave the conversation a new id, and with it all that were merged into it.
+
+    `removed` is 2 where another one of ours is there already: the act then merges their lanes as well.
+    """
 
     account: str
     id: str

@@ -84,6 +84,14 @@ class Release(NamedTuple):
     not_before: int = 0
 
 
+class Merge(NamedTuple):
+    """Two conversations are one at the provider from now on: what waits in `lane` and in `into` has one order, that of its writing."""
+
+    lane: str
+    into: str
+    channel: str
+
+
 class Probe(NamedTuple):
     """When a subject is probed next; liveness, written without an event."""
 
@@ -106,6 +114,7 @@ class Changes:
     folds: list[Fold] = field(default_factory=list)
     loose: list[Loose] = field(default_factory=list)
     releases: list[Release] = field(default_factory=list)
+    merges: list[Merge] = field(default_factory=list)
     probes: list[Probe] = field(default_factory=list)
     #: Credential version with which an attempt was made, for the event's column.
     credential: str = ""
@@ -234,7 +243,10 @@ class Store(Protocol):
         """Deliveries whose id is at least `low` and below `high`: ids sort by when they were made. "" is every channel."""
         ...
 
-    async def open_deliveries(self, account: str, lane: str) -> list[Delivery]: ...
+    async def open_deliveries(self, account: str, lane: str) -> list[Delivery]:
+        """What is open in the lane and in those it is merged with, in their order."""
+        ...
+
     async def due_settlements(self, now: int, limit: int) -> list[Delivery]: ...
     async def due_probes(self, now: int) -> list[Health]: ...
     async def unwell(self) -> list[Health]:

@@ -117,16 +117,24 @@ AND (:channel = '' OR channel = :channel) ORDER BY id LIMIT :limit
 SELECT * FROM delivery WHERE account = :account AND channel = :channel AND provider_id = :provider_id AND provider_id <> ''
 
 -- name: deliveries_up_to
-SELECT * FROM delivery WHERE account = :account AND lane = :lane AND state IN ('accepted', 'delivered') AND started_at <= :at
-ORDER BY seq DESC LIMIT 200
+SELECT d.* FROM delivery d WHERE d.account = :account AND d.lane IN (SELECT :lane UNION ALL
+  SELECT o.id FROM lane l JOIN lane o ON o.account = l.account AND o.survivor = l.survivor AND o.survivor <> '' AND o.id <> l.id
+  WHERE l.account = :account AND l.id = :lane AND l.survivor <> '')
+AND d.state IN ('accepted', 'delivered') AND d.started_at <= :at
+ORDER BY d.seq DESC LIMIT 200
 
 -- name: deliveries_between
 SELECT d.*, m.author FROM delivery d JOIN comment m ON m.account = d.account AND m.id = d.comment
 WHERE d.account = :account AND d.id >= :low AND d.id < :high AND (:channel = '' OR d.channel = :channel) ORDER BY d.id
 
 -- name: open_deliveries
-SELECT * FROM delivery WHERE account = :account AND lane = :lane AND state IN ('queued', 'sending', 'unknown', 'asking')
-AND seq >= (SELECT l.head FROM lane l WHERE l.account = :account AND l.id = :lane) ORDER BY seq
+SELECT d.* FROM (
+  SELECT l.account, l.id, l.head FROM lane l WHERE l.account = :account AND l.id = :lane
+  UNION ALL SELECT o.account, o.id, o.head FROM lane l
+  JOIN lane o ON o.account = l.account AND o.survivor = l.survivor AND o.survivor <> '' AND o.id <> l.id
+  WHERE l.account = :account AND l.id = :lane AND l.survivor <> '') AS m
+JOIN delivery d ON d.account = m.account AND d.lane = m.id AND d.seq >= m.head AND d.state IN ('queued', 'sending', 'unknown', 'asking')
+ORDER BY d.lane, d.seq
 
 -- name: due_settlements
 SELECT * FROM delivery WHERE state = 'unknown' AND settle_at IS NOT NULL AND settle_at <= :now ORDER BY settle_at LIMIT :limit

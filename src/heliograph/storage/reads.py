@@ -2,6 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from heapq import merge
+from itertools import groupby
 from typing import Any, TypeVar
 
 from heliograph.domain.delivery import Delivery, State
@@ -159,7 +161,10 @@ class Reads(ABC):
 
     async def open_deliveries(self, account: str, lane: str) -> list[Delivery]:
         """See ports.store."""
-        return await self._make_all(make_delivery, "open_deliveries", account, lane)
+        found = await self._make_all(make_delivery, "open_deliveries", account, lane)
+        lanes = [list(members) for _, members in groupby(found, lambda row: row.lane)]
+        # As the lanes take turns: by what is first in each, whatever the clocks said of those behind it.
+        return list(merge(*lanes, key=lambda row: (row.queued_at, row.id)))
 
     async def due_settlements(self, now: int, limit: int) -> list[Delivery]:
         """See ports.store."""

@@ -46,7 +46,8 @@ INSERT INTO conversation (account, id, channel, address, contact, ticket, contro
 VALUES (:account, :id, :channel, :address, :contact, :ticket, :control, :last_inbound_at, :removed, :created_at)
 
 -- name: Readdress
-UPDATE conversation SET address = :address, removed = :removed WHERE account = :account AND id = :id
+UPDATE conversation SET address = :address, removed = CASE id WHEN :id THEN :removed ELSE removed END
+WHERE account = :account AND id IN (SELECT :id UNION ALL SELECT l.id FROM lane l WHERE l.account = :account AND l.survivor = :id)
 
 -- name: SetControl
 UPDATE conversation SET control = :control WHERE account = :account AND id = :id

@@ -2,7 +2,7 @@
 
 -- name: lanes_lock
 -- In the order of their keys, so that two batches never wait for each other.
-SELECT l.account, l.id, l.owner, l.fence, l.tail
+SELECT l.account, l.id, l.owner, l.fence, l.tail, l.survivor
 FROM lane l JOIN unnest(:accounts::text[], :ids::text[]) AS w (account, id) ON l.account = w.account AND l.id = w.id
 ORDER BY l.account, l.id FOR NO KEY UPDATE OF l
 
@@ -27,6 +27,37 @@ FROM unnest(:accounts::text[], :ids::text[]) AS w (account, id)
 LEFT JOIN LATERAL (SELECT d.seq, (d.state IN ('unknown', 'asking'))::int AS blocked, d.ready_at FROM delivery d
   WHERE d.account = w.account AND d.lane = w.id AND d.state IN ('queued', 'sending', 'unknown', 'asking')
   ORDER BY d.seq LIMIT 1) AS h ON true
+WHERE l.account = w.account AND l.id = w.id
+
+-- name: lanes_merged
+-- All lanes that share their order with one of these.
+SELECT DISTINCT o.account, o.id
+FROM unnest(:accounts::text[], :ids::text[]) AS w (account, id) JOIN lane l ON l.account = w.account AND l.id = w.id AND l.survivor <> ''
+JOIN lane o ON o.account = l.account AND o.survivor = l.survivor AND o.survivor <> ''
+
+-- name: lanes_merge
+UPDATE lane l SET survivor = w.survivor
+FROM (SELECT d.id, d.survivor AS line, coalesce(nullif(s.survivor, ''), s.id) AS survivor
+  FROM lane d JOIN lane s ON s.account = d.account AND s.id = :into WHERE d.account = :account AND d.id = :lane) AS w
+WHERE l.account = :account AND (l.id IN (w.id, w.survivor) OR l.survivor <> '' AND l.survivor IN (w.id, w.line))
+
+-- name: lines_order
+-- Of merged lanes only that may start whose head was written first, and none while another's attempt may still be with the provider.
+UPDATE lane l SET not_before = w.not_before, blocked = w.blocked, ready_at = w.ready_at
+FROM (
+  SELECT m.account, m.id, s.not_before, coalesce(greatest(h.ready_at, s.not_before), 0) AS ready_at,
+    (h.id IS NOT NULL AND (h.state IN ('unknown', 'asking') OR EXISTS (
+      SELECT FROM lane o JOIN delivery d ON d.account = o.account AND d.lane = o.id AND d.seq >= o.head
+        AND d.state IN ('queued', 'sending', 'unknown', 'asking')
+      WHERE o.account = m.account AND o.survivor = m.survivor AND o.survivor <> '' AND o.id <> m.id
+        AND (d.state IN ('sending', 'unknown') OR d.seq = o.head AND (d.queued_at, d.id) < (h.queued_at, h.id)))))::int AS blocked
+  FROM (SELECT x.account, x.survivor, max(y.not_before) AS not_before
+    FROM (SELECT DISTINCT l.account, l.survivor FROM unnest(:accounts::text[], :ids::text[]) AS w (account, id)
+      JOIN lane l ON l.account = w.account AND l.id = w.id AND l.survivor <> '') AS x
+    JOIN lane y ON y.account = x.account AND y.survivor = x.survivor AND y.survivor <> '' GROUP BY x.account, x.survivor) AS s
+  JOIN lane m ON m.account = s.account AND m.survivor = s.survivor AND m.survivor <> ''
+  LEFT JOIN delivery h ON h.account = m.account AND h.lane = m.id AND h.seq = m.head
+) AS w
 WHERE l.account = w.account AND l.id = w.id
 
 -- name: delivery_versions

@@ -56,8 +56,11 @@ LATERAL (SELECT account, channel, id FROM lane WHERE account = w.account AND cha
 -- name: heads
 SELECT d.*, c.address, c.control, coalesce((SELECT h.handle FROM handle h WHERE h.account = c.account AND h.channel = c.channel
     AND h.contact = c.contact LIMIT 1), '') AS contact, coalesce(b.data, '') AS payload,
-  d.returned = 1 AND EXISTS (SELECT FROM delivery o WHERE o.account = d.account AND o.lane = d.lane AND o.seq > d.seq
-    AND o.state IN ('accepted', 'delivered', 'read')) AS overtaken
+  d.returned = 1 AND (EXISTS (SELECT FROM delivery o WHERE o.account = d.account AND o.lane = d.lane AND o.seq > d.seq
+    AND o.state IN ('accepted', 'delivered', 'read'))
+  OR l.survivor <> '' AND EXISTS (SELECT FROM lane m JOIN delivery o ON o.account = m.account AND o.lane = m.id
+    WHERE m.account = l.account AND m.survivor = l.survivor AND m.survivor <> '' AND m.id <> l.id
+    AND (o.queued_at, o.id) > (d.queued_at, d.id) AND o.state IN ('accepted', 'delivered', 'read'))) AS overtaken
 FROM unnest(:accounts::text[], :ids::text[]) WITH ORDINALITY AS w (account, id, n)
 JOIN lane l ON l.account = w.account AND l.id = w.id
 JOIN delivery d ON d.account = l.account AND d.lane = l.id AND d.seq = l.head

@@ -43,10 +43,12 @@ class Found(NamedTuple):
 class Transaction:
     """Statements of one open transaction."""
 
-    def __init__(self, connection: Any, queries: Queries, release: str) -> None:
+    def __init__(self, connection: Any, queries: Queries, release: str, lines: dict[Lane, set[Lane]] | None = None) -> None:
         self._connection = connection
         self._queries = queries
         self._release = release
+        #: What this process knows of merged lanes: each with all that share its order, which are locked together.
+        self._lines = {} if lines is None else lines
 
     async def fetch(self, query: str, *parameters: Any) -> list[Any]:
         """Run a named statement and return its rows."""
@@ -69,7 +71,7 @@ class Transaction:
         return outcomes
 
     async def _look(self, acts: Sequence[Changes]) -> Found:
-        lanes = await self._lock({lane for act in acts for lane in _touched(act)})
+        lanes = await self._lock_lines(acts)
         deliveries: set[Lane] = set()
         healths: set[tuple[str, str, str]] = set()
         for act in acts:
@@ -100,6 +102,22 @@ class Transaction:
             {},
         )
 
+    async def _lock_lines(self, acts: Sequence[Changes]) -> dict[Lane, Any]:
+        """Lock the lanes that acts touch, and those that share their order. Raises Raced where that takes another attempt."""
+        merging = sorted({(act.account, lane, merge.channel) for act in acts for merge in act.merges for lane in merge[:2]})
+        if merging:
+            await self._run("lanes_create", *_columns(merging))
+        touched = {lane for act in acts for lane in _touched(act)}
+        lanes = await self._lock(touched.union(*(self._lines[lane] for lane in touched if lane in self._lines)))
+        merged = [lane for lane, row in lanes.items() if row["survivor"]]
+        if merged:
+            together = {(r[0], r[1]) for r in await self.fetch("lanes_merged", *_columns(merged))}
+            if not together <= lanes.keys():
+                # Locking the others now, out of turn, could wait for somebody who waits for these.
+                self._lines.update((lane, together) for lane in together)
+                raise Raced
+        return lanes
+
     async def _lock(self, lanes: Iterable[Lane]) -> dict[Lane, Any]:
         wanted = sorted(lanes)
         return {(r[0], r[1]): r for r in await self.fetch("lanes_lock", *_columns(wanted))} if wanted else {}
@@ -123,7 +141,13 @@ class Transaction:
         releases = [(act.account, release.lane, release.not_before) for act in acts for release in act.releases]
         if releases:
             await self._run("lanes_release", *_columns(releases))
-        await self.refresh({lane for act in acts for lane in _touched(act)})
+        touched = sorted({lane for act in acts for lane in _touched(act)})
+        await self.refresh(touched)
+        merges = [(act.account, merge) for act in acts for merge in act.merges]
+        for account, merge in merges:
+            await self._run("lanes_merge", merge.into, account, merge.lane)
+        if merges or any(found.lanes[lane]["survivor"] for lane in touched):
+            await self._run("lines_order", *_columns(touched))
 
     async def _put(self, name: str, puts: Sequence[Any]) -> None:
         if name == "Ticket":
@@ -221,6 +245,7 @@ def _columns(table: Iterable[Sequence[Any]]) -> tuple[tuple[Any, ...], ...]:
 def _touched(act: Changes) -> set[Lane]:
     found = {(act.account, new.lane) for new in act.queue}
     found.update((act.account, release.lane) for release in act.releases)
+    found.update((act.account, lane) for merge in act.merges for lane in merge[:2])
     found.update((fold.row.account, fold.row.lane) for fold in act.folds if isinstance(fold.row, Delivery))
     return found
 

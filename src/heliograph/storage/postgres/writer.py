@@ -23,6 +23,7 @@ class Writer:
         self._waiting: deque[Waiting] = deque()
         self._task: asyncio.Task[None] | None = None
         self._closed = False
+        self._lines: dict[Lane, set[Lane]] = {}
 
     async def do(self, changes: Changes) -> set[Lane]:
         """Write one act and return the lanes that it touched. Raises what Store.commit raises."""
@@ -48,7 +49,7 @@ class Writer:
         """Write a batch and answer it. Returns acts that must come after it."""
 
         async def body(connection: Any) -> list[Outcome]:
-            return await Transaction(connection, self._queries, self._release).apply([changes for changes, _ in batch])
+            return await Transaction(connection, self._queries, self._release, self._lines).apply([changes for changes, _ in batch])
 
         try:
             with store_errors():

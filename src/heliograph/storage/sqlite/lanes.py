@@ -113,9 +113,9 @@ class Claiming:
     def go_on(self, changes: Changes, release: Release, lowest: int, lease_until: int) -> Claimed | None:
         """Keep a lane that an act of its holder gives back, for its next delivery, if any worker could claim that now.
 
-        A trial waits for its turn, and so does what may have been overtaken. `lowest`: see Transaction.apply. Raises Fenced.
+        A trial waits for its turn, and so do merged lanes and what may have been overtaken. `lowest`: see Transaction.apply. Raises Fenced.
         """
-        if not self._tx.may_send:
+        if not self._tx.may_send or (changes.account, release.lane) in self._tx.merged:
             return None
         found = self._run(self._sql["lane_next"], (lowest, changes.account, release.lane)).fetchone()
         if found is None:

@@ -79,6 +79,30 @@ WHERE account = :account AND id = :id AND owner = :worker AND fence = :fence
 UPDATE lane SET head = :head, blocked = 0, ready_at = :ready_at, not_before = :not_before, lease_until = :lease_until, fence = fence + 1
 WHERE account = :account AND id = :id AND owner = :worker AND fence = :fence
 
+-- name: lane_create
+INSERT INTO lane (account, id, channel, tail, head, ready_at, not_before, blocked, owner, lease_until, fence)
+VALUES (:account, :id, :channel, 0, NULL, NULL, 0, NULL, '', 0, 0) ON CONFLICT (account, id) DO NOTHING
+
+-- name: lanes_merged
+SELECT account, id, survivor FROM lane WHERE survivor <> ''
+
+-- name: lanes_merge
+UPDATE lane SET survivor = :survivor
+WHERE account = :account AND (id = :lane OR id = :survivor OR survivor <> '' AND survivor = :line)
+
+-- name: line_order
+-- Of the merged lanes only that may start whose head was written first, and none while another's attempt may still be with the provider.
+UPDATE lane SET not_before = (SELECT max(o.not_before) FROM lane o WHERE o.account = lane.account AND o.survivor = lane.survivor),
+  (blocked, ready_at) = (
+  SELECT h.state IN ('unknown', 'asking') OR EXISTS (
+      SELECT 1 FROM lane o JOIN delivery d ON d.account = o.account AND d.lane = o.id AND d.seq >= o.head
+        AND (d.state = 'queued' OR d.state = 'sending' OR d.state = 'unknown' OR d.state = 'asking')
+      WHERE o.account = lane.account AND o.survivor = lane.survivor AND o.id <> lane.id
+        AND (d.state = 'sending' OR d.state = 'unknown' OR d.seq = o.head AND (d.queued_at, d.id) < (h.queued_at, h.id))),
+    max(h.ready_at, (SELECT max(o.not_before) FROM lane o WHERE o.account = lane.account AND o.survivor = lane.survivor))
+  FROM delivery h WHERE h.account = lane.account AND h.lane = lane.id AND h.seq = lane.head)
+WHERE account = :account AND survivor <> '' AND survivor = :survivor
+
 -- name: runnable_channel_within
 -- The next channel of an account that has a runnable lane, by one step in the index however many lanes wait.
 SELECT account, channel FROM lane WHERE head IS NOT NULL AND blocked = 0 AND owner = '' AND account = :account AND channel > :channel
@@ -145,7 +169,12 @@ LEFT JOIN body b ON b.account = d.account AND b.id = d.id
 WHERE l.account = :account AND l.id = :id ORDER BY d.seq LIMIT 1
 
 -- name: lane_overtaken
-SELECT 1 FROM delivery WHERE account = :account AND lane = :lane AND seq > :seq AND state IN ('accepted', 'delivered', 'read') LIMIT 1
+SELECT 1 FROM delivery WHERE account = :account AND lane = :lane AND seq > :seq AND state IN ('accepted', 'delivered', 'read')
+UNION ALL SELECT 1 FROM delivery h JOIN lane l ON l.account = h.account AND l.id = h.lane AND l.survivor <> ''
+JOIN lane o ON o.account = l.account AND o.survivor = l.survivor AND o.survivor <> '' AND o.id <> l.id
+JOIN delivery d ON d.account = o.account AND d.lane = o.id AND (d.queued_at, d.id) > (h.queued_at, h.id)
+  AND d.state IN ('accepted', 'delivered', 'read')
+WHERE h.account = :account AND h.lane = :lane AND h.seq = :seq LIMIT 1
 
 -- name: lanes_expired
 SELECT account, id FROM lane INDEXED BY lane_owned WHERE owner <> '' AND lease_until < :now

@@ -1,6 +1,6 @@
 """What happens inside one SQLite transaction: guards first, then every write of an act."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import apsw
@@ -9,7 +9,7 @@ from heliograph.domain.delivery import Delivery
 from heliograph.domain.events import Event
 from heliograph.domain.health import Health
 from heliograph.ports import rows
-from heliograph.ports.store import Changes, Conflict, Duplicate, Fenced, NewDelivery, Release
+from heliograph.ports.store import Changes, Conflict, Duplicate, Fenced, Merge, NewDelivery, Release
 from heliograph.storage import ledger
 from heliograph.storage.ledger import EventRow
 from heliograph.storage.named import Query
@@ -48,6 +48,14 @@ class Transaction:
         self._events: list[EventRow] = []
         #: What is known of channels since something was last written that may concern one; see Claiming._usable.
         self.usable: dict[tuple[str, str], Any] = {}
+        self._merged: dict[tuple[str, str], str] | None = None
+
+    @property
+    def merged(self) -> dict[tuple[str, str], str]:
+        """Lanes that share their order with others, by (account, lane), and the lane whose name that order has. Nobody else writes them."""
+        if self._merged is None:
+            self._merged = {(account, id): survivor for account, id, survivor in self.run(self.sql["lanes_merged"]).fetchall()}
+        return self._merged
 
     def begin(self) -> None:
         """A batch begins; no event is left of the one before."""
@@ -56,6 +64,7 @@ class Transaction:
     def undone(self) -> None:
         """What the batch has written is taken back, and with it what it had seen."""
         self.usable.clear()
+        self._merged = None
 
     def act(self, job: Callable[["Transaction"], T]) -> T:
         """Let one act of the batch do its job. Raises what it raises, or Spoiled from it: then nothing of the batch may be committed."""
@@ -95,7 +104,25 @@ class Transaction:
                 self.write_as_holder(release, "lane_release", (release.not_before, changes.account, release.lane, lowest))
         for lane, lowest in touched.items():
             self.run(self.sql["lane_refresh"], (*lane, lowest))
-        return bool(touched or changes.queue or changes.releases)
+        for merge in changes.merges:
+            self._merge(changes.account, merge)
+        if self.merged:
+            self._put_in_line(changes, touched)
+        return bool(touched or changes.queue or changes.releases or changes.merges)
+
+    def _merge(self, account: str, merge: Merge) -> None:
+        for lane in (merge.lane, merge.into):
+            self.run(self.sql["lane_create"], (account, lane, merge.channel))
+        line, survivor = (self.merged.get((account, lane), lane) for lane in (merge.lane, merge.into))
+        self.run(self.sql["lanes_merge"], (survivor, account, merge.lane, line))
+        self._merged = None
+
+    def _put_in_line(self, changes: Changes, touched: Iterable[tuple[str, str]]) -> None:
+        """What an act has changed in one lane may be another one's turn."""
+        named = [each.lane for kind in (changes.queue, changes.releases, changes.merges) for each in kind]
+        lanes = {*touched, *((changes.account, lane) for lane in named)}
+        for line in sorted({(account, survivor) for account, lane in lanes if (survivor := self.merged.get((account, lane)))}):
+            self.run(self.sql["line_order"], line)
 
     def _fold_all(self, changes: Changes, events: list[EventRow]) -> dict[tuple[str, str], int]:
         """Returns the lanes whose head may be another now, with the lowest place that was changed in each."""
