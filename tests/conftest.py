@@ -1,13 +1,17 @@
-"""What all tests share: Hypothesis profiles and the browser that browser tests use."""
+"""What all tests share: Hypothesis profiles, where files go, databases, and the browser that browser tests use."""
 
 import os
 
 import pytest
 from hypothesis import settings
 
-from tests import chromium, parsing
+from tests import chromium, parsing, scratch
+from tests.databases import empty_database, postgres, postgres_server, server_folder
+
+__all__ = ["empty_database", "postgres", "postgres_server", "server_folder"]
 
 parsing.guard()
+scratch.place()
 
 # The same examples on every machine, so that a red run can be repeated; `explore` looks for new ones.
 settings.register_profile("repeat", deadline=None, derandomize=True, print_blob=True)
@@ -15,9 +19,9 @@ settings.register_profile("explore", deadline=None, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
 
-def pytest_report_header() -> str:
-    """Tell at the top whether the browser tests run."""
-    return chromium.describe()
+def pytest_report_header() -> list[str]:
+    """Tell at the top whether the browser tests run, and where files go."""
+    return [chromium.describe(), scratch.describe()]
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,8 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 
+from tests.databases import fresh_database
 from tests.e2e.processes import Desk, Remote, free_port, patient_client, sandbox
-from tests.storage.conftest import (
-    fresh_database as fresh_database,
-    postgres_server as postgres_server,
-    server_folder as server_folder,
-)
 
 
 @pytest.fixture

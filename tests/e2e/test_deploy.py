@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
+from tests.databases import fresh_database
 from tests.e2e.deploying import SECRET, SharedDesk, Writing
 from tests.e2e.processes import Remote, command, free_port, start
-from tests.storage.conftest import fresh_database
 
 BOTH = pytest.mark.parametrize("desk", ["sqlite", "postgres"], indirect=True)
 RIGHT = {"lost": 0, "doubled": 0, "overtaken": 0, "unexpected": 0, "given_up": 0, "waiting": 0}

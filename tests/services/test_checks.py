@@ -14,10 +14,9 @@ from heliograph.ports.store import Changes
 from heliograph.services import configure, quarantine
 from heliograph.services.probe import probe
 from heliograph.services.verified import VERIFIED, Remembering, Verified
-from tests.services.conftest import postgres, postgres_server, server_folder
 from tests.services.test_releases import KEY, Place, Running, first, place
 
-__all__ = ["place", "postgres", "postgres_server", "server_folder"]
+__all__ = ["place"]
 
 
 def changed(config: Config, **fields: str) -> Config:

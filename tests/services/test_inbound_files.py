@@ -13,10 +13,8 @@ from heliograph.services import inbound_files
 from heliograph.services.inbound_files import GIVEN_UP, KIND, LONGEST
 from heliograph.storage.ledger import decode
 from tests.services.test_quarantine import Later
-from tests.storage.conftest import empty_database, postgres_server, server_folder
 from tests.web.installation import House, house
 
-__all__ = ["empty_database", "postgres_server", "server_folder"]
 PNG = b"\x89PNG\r\n\x1a\n picture"
 
 

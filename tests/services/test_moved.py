@@ -30,11 +30,8 @@ from heliograph.storage.postgres import sessions
 from heliograph.storage.postgres.store import PostgresStore
 from heliograph.worker.worker import Worker
 from tests.services.test_releases import until
-from tests.storage.conftest import empty_database, postgres_server, server_folder
 from tests.storage.engines import AnyStore
 from tests.storage.law import check_all
-
-__all__ = ["empty_database", "postgres_server", "server_folder"]
 
 
 def seen(*, epoch: str = "e1", former: tuple[str, ...] = (), engine: str = "file:1", kept: str = "file:1", last: int = 10) -> Glance:

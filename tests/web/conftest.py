@@ -5,10 +5,7 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from tests.storage.conftest import empty_database, postgres_server, server_folder
 from tests.web.installation import House, house
-
-__all__ = ["empty_database", "here", "postgres_server", "server_folder"]
 
 
 @pytest_asyncio.fixture

@@ -18,11 +18,6 @@ from heliograph.services.configure import create_account, create_channel
 from heliograph.worker import polling
 from heliograph.worker.polling import Poller
 from heliograph.worker.worker import Worker
-from tests.storage.conftest import (
-    empty_database as empty_database,
-    postgres_server as postgres_server,
-    server_folder as server_folder,
-)
 from tests.storage.engines import PostgresEngine
 
 WEBHOOK = b'{"ok":false,"error_code":409,"description":"Conflict: can\'t use getUpdates method while webhook is active"}'
