@@ -8,6 +8,9 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 UP_ARGS ?=
 
+# Compiled sources are kept even where the environment says otherwise: tests start hundreds of processes, each a second of compiling.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run dev test check format sim fuzz drill bench docs catalogs lock clean
