@@ -75,7 +75,12 @@ async def test_a_reply_that_is_not_to_be_sent_is_told(here: Town) -> None:
     provider(here, "revoked")
     dropped = here.reply("never mind")
     (delivery,) = await queued(here, state="queued")
-    await here.house.call("POST", f"/api/v1/deliveries/{delivery}/cancel")
+
+    async def cancel() -> int:
+        # While an attempt is under way it cannot be taken back.
+        return (await here.house.call("POST", f"/api/v1/deliveries/{delivery}/cancel"))[0]
+
+    await here.house.eventually(cancel, lambda code: code == 200)
     await here.until(lambda: dropped.errors)
     assert dropped.errors == ["This reply was not sent: it was decided in Heliograph not to send it."]
 

@@ -12,6 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 from aiohttp import ClientSession
 
+from heliograph.desks.zendesk.desk import ZendeskDesk
 from heliograph.ports.runtime import Failpoint
 from heliograph.sandbox.faults import Mode, fault_from_json
 from heliograph.sandbox.pulse import changed
@@ -114,13 +115,16 @@ class Town:
 
 
 @contextlib.asynccontextmanager
-async def town(folder: Path, *, failpoint: Failpoint = nothing, database: str = "", linked: bool = True) -> AsyncIterator[Town]:
-    """A town at work."""
-    async with house(folder, failpoint=failpoint, database=database) as made, ClientSession() as client:
+async def town(
+    folder: Path, *, failpoint: Failpoint = nothing, database: str = "", linked: bool = True, client: str = "heliograph_push"
+) -> AsyncIterator[Town]:
+    """A town at work. `client`: the OAuth client in Zendesk, "" for none."""
+    async with house(folder, failpoint=failpoint, database=database) as made, ClientSession() as session:
         application, sandbox = made.application, made.sandbox.sandbox
         # Where it is reached is only known once it listens.
         application.outside.ways = replace(application.outside.ways, url=made.url)
         application.context.channels.addresses = Addresses(made.url, application.context.channels.vault.prints)
+        application.desk = ZendeskDesk(application._http, client=client, loopback=True)  # type: ignore[arg-type]
         zendesk = _zendesk(made)
         tasks: set[asyncio.Task[Any]] = set()
 
@@ -130,7 +134,7 @@ async def town(folder: Path, *, failpoint: Failpoint = nothing, database: str = 
             task.add_done_callback(tasks.discard)
 
         keep(carry_all(
-            zendesk.center.errands, sandbox.now, through_sockets(client), start=keep,
+            zendesk.center.errands, sandbox.now, through_sockets(session), start=keep,
             changed=lambda seconds: changed(sandbox, asyncio.sleep, seconds),
         ))  # fmt: skip
         desking = Desking(application.context, application.desk, url=made.url, pace=QUICK)
@@ -138,7 +142,7 @@ async def town(folder: Path, *, failpoint: Failpoint = nothing, database: str = 
         made.worker.start()
         desking.start()
         try:
-            there = Town(made, zendesk, desking, Instance(0, None, "", ""), client)  # type: ignore[arg-type]
+            there = Town(made, zendesk, desking, Instance(0, None, "", ""), session)  # type: ignore[arg-type]
             if linked:
                 there.instance = await link(there)
             yield there
@@ -174,7 +178,7 @@ async def link(there: Town, *, token: str = "", channel: str = "", locale: str =
     page = await browse(there, *step(there, page, token=token or there.house.tokens["admin"]))
     page = await browse(there, *step(there, page, channel=channel or there.house.channel, name="Shop"))
     await browse(there, *step(there, page))
-    return next(i for i in center.instances.values() if i.push_id == fields["instance_push_id"])
+    return list(center.instances.values())[-1]
 
 
 def step(there: Town, page: str, **entered: str) -> tuple[str, dict[str, str]]:

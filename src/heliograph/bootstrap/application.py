@@ -222,7 +222,7 @@ def _assemble(
     channels = Channels(store, make, who.vault, who.shared, url=config.ways.url)
     context = Context(store, clock, rng, channels, files, failpoint, observe, Policies(store, breaker), breaker)
     holds, live = Holds(), Live()
-    desk = ZendeskDesk(http, loopback=bool(config.allow_networks))
+    desk = ZendeskDesk(http, client=config.ways.zendesk_client, loopback=bool(config.allow_networks))
 
     noticing: list[Callable[[Changes], None]] = [holds.noticed, live.noticed]
 

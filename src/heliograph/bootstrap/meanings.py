@@ -33,6 +33,7 @@ MEANINGS = {
     "heartbeat_url": "Called regularly while all is well, so that somebody notices when nothing runs any more.",
     "smtp_url": "Through which server mails are sent.",
     "mail_from": "From whom mails come.",
+    "zendesk_client": "The unique identifier of the global OAuth client with which Zendesk lets us push. Without one, Zendesk pulls.",
     "status_name": "What the public status page calls this installation.",
     "status_export": "A folder that the public status page is also written to as files, so that it outlives the server.",
 }

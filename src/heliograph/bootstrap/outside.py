@@ -25,6 +25,8 @@ class Ways:
     #: What the public status page calls the installation, and the folder that it is also written to, "" for none.
     status_name: str = "Heliograph"
     status_export: str = ""
+    #: Of Zendesk's OAuth client for pushing, "" for none.
+    zendesk_client: str = ""
 
 
 def ways(settings: Settings) -> Ways:
@@ -32,6 +34,7 @@ def ways(settings: Settings) -> Ways:
     return Ways(
         tuple(settings.operators.split()), tuple(settings.announcements.split()), settings.alertmanager_url, settings.heartbeat_url,
         settings.smtp_url, settings.mail_from, settings.public_url.rstrip("/"), settings.status_name, settings.status_export,
+        settings.zendesk_client,
     )  # fmt: skip
 
 

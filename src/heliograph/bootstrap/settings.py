@@ -52,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mail_from: Annotated[str, Meta(pattern="^[^\\r\\n]*[^@ ]@[^@ ]+$", description="a mail address")] = ""
 
     #: What the public status page calls this installation, and the folder that it is also written to.
+    zendesk_client: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{0,128}$", description="an identifier of at most 128 characters")] = ""
     status_name: Annotated[str, Meta(max_length=80, description="up to 80 characters")] = "Heliograph"
     status_export: Annotated[str, Meta(description="a folder")] = ""
 

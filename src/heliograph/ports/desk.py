@@ -9,7 +9,10 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """How one account's desk is reached. `instance` is the desk's own id of the connection; `token` is secret."""
+    """How one account's desk is reached. `instance` is the desk's own id of the connection; `token` is secret.
+
+    Without a token the desk cannot be called: it asks for what is new, and that is all.
+    """
 
     base: str
     instance: str

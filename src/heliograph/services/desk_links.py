@@ -38,6 +38,8 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     #: Whose the replies are that come from there: an agent of ours.
     agent: str
     credential: str
+    #: Whether the desk lets us in at all. Where not, it asks for what is new.
+    pushed: bool = True
     #: Of the secret, and of the one before with the moment until which it is good.
     digest: str
     former: str = ""
@@ -156,10 +158,11 @@ async def connect(context: Context, account: str, channel: str, visit: Visit, *,
                 account, credential, desk, vault.seal(plain, place=place(account, credential)), vault.fingerprint(plain), "", now
             ),
         ]
+        former, until = (before.link.digest, now + OVERLAP) if before else ("", 0)
         link = Link(
             desk=desk, name=name, subdomain=visit.subdomain, base=visit.base, instance=visit.instance, locale=visit.locale, agent=agent,
-            credential=credential, digest=digest(secret), former=before.link.digest if before else "", former_until=now + OVERLAP if before
-            else 0, app=before.link.app if before else "", linked_at=now,
+            credential=credential, pushed=bool(visit.token), digest=digest(secret), former=former, former_until=until,
+            app=before.link.app if before else "", linked_at=now,
         )  # fmt: skip
         changes.puts.append(_document(account, channel, link, now, before.version + 1 if before else 1))
         if await store.document(account, CURSOR, channel) is None:

@@ -75,6 +75,11 @@ class Mirror:
         door = await self._door(linked)
         if door is None or linked.link.stopped_at:
             return self._pace.stopped
+        if not linked.link.pushed:
+            # Nobody gives us files there.
+            for each in await desk_replies.pending(self._context, linked):
+                await desk_replies.drop(self._context, linked, each, "file_gone")
+            return self._pace.idle
         trouble = await self._fetch(door, linked)
         return self._pace.idle if trouble is None else await self._troubled(trouble)
 
@@ -84,7 +89,7 @@ class Mirror:
             self._changed(linked)
         self._linked = linked
         door = await self._door(linked)
-        if door is None:
+        if door is None or not linked.link.pushed:
             return self._pace.longest
         if linked.link.stopped_at:
             # The probe: it costs the desk nothing and brings nothing in.

@@ -12,7 +12,7 @@ from heliograph.projections.wording import desk as words
 from heliograph.services import incidents
 from heliograph.services.context import Context
 from heliograph.services.desk_happenings import place_of
-from heliograph.services.desk_links import Linked
+from heliograph.services.desk_links import Linked, of_account
 from heliograph.services.impact import provider_title, recent_impact
 from heliograph.services.notices import KIND, parts
 
@@ -61,41 +61,40 @@ class Noticing:
     _places: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
 
     async def answer(self, context: Context, linked: Linked) -> Answer:
-        """For the app of a link. Raises Unavailable."""
-        key, now = (linked.account, linked.channel), context.clock.now()
+        """For the app of a link's desk: of all links of the account there. Raises Unavailable."""
+        key, now = (linked.account, linked.link.subdomain), context.clock.now()
         known = self._kept.get(key)
         if known is not None and now - known[0] < FRESH:
             return known[1]
-        notices = []
+        mine = [each for each in await of_account(context.store, linked.account) if each.link.subdomain == linked.link.subdomain]
+        agents, notices = {each.link.agent for each in mine}, dict[str, Notice]()
         for document in await context.store.documents(linked.account, KIND):
             id, reader = parts(document.id)
             # Whom to tell about what, and for how long, is decided for all agents in one place; those of the desk are one of them.
-            if reader == linked.link.agent:
-                notice = await self._notice(context, linked, await incidents.find(context.store, id, linked.account))
-                notices += [notice] if notice is not None else []
-        answer = Answer(POLL, notices)
+            if reader in agents and id not in notices:
+                notice = await self._notice(context, mine, await incidents.find(context.store, id, linked.account))
+                notices |= {id: notice} if notice is not None else {}
+        answer = Answer(POLL, list(notices.values()))
         self._kept[key] = (now, answer)
         return answer
 
-    async def _notice(self, context: Context, linked: Linked, incident: Incident) -> Notice | None:
-        affected = [
-            one for one in await recent_impact(context, incident, linked.account)
-            if one.channel == linked.channel and one.agent == linked.link.agent
-        ]  # fmt: skip
+    async def _notice(self, context: Context, mine: list[Linked], incident: Incident) -> Notice | None:
+        account, agents = mine[0].account, {each.link.agent for each in mine}
+        affected = [one for one in await recent_impact(context, incident, account) if one.agent in agents]
         if not affected or incident.merged_into:
             return None
         title = await provider_title(context, incident)
-        counted = facts(incident, affected, provider_title=title, account=linked.account, agent=linked.link.agent)
+        counted = facts(incident, affected, provider_title=title, account=account)
         since = datetime.fromtimestamp(incident.onset_at / SECOND, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         return Notice(
             incident.id, incident.number, incident.severity.value, since, incident.over,
-            [await self._reply(context, linked, comment, became) for comment, became in _replies(affected)], words.app(counted),
+            [await self._reply(context, account, comment, became) for comment, became in _replies(affected)], words.app(counted),
         )  # fmt: skip
 
-    async def _reply(self, context: Context, linked: Linked, comment: str, became: str) -> Reply:
-        key = (linked.account, comment)
+    async def _reply(self, context: Context, account: str, comment: str, became: str) -> Reply:
+        key = (account, comment)
         if key not in self._places:
-            place = await place_of(context.store, linked.account, comment)
+            place = await place_of(context.store, account, comment)
             if place is None:
                 return Reply(comment, None, None, became)
             if len(self._places) >= 100 * MOST:

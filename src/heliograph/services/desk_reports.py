@@ -45,21 +45,25 @@ class Report(NamedTuple):
     note: Item | None = None
 
 
-async def report_of(context: Context, linked: Linked, event: rows.EventRead, *, url: str) -> Report | None:
-    """What the desk must be told of an event; None where nothing. `url`: where people reach us, "" unknown."""
+async def report_of(context: Context, linked: Linked, event: rows.EventRead, *, url: str, again: bool = False) -> Report | None:
+    """What the desk must be told of an event; None where nothing. `url`: where people reach us, "" unknown.
+
+    `again`: also what was told before, for a desk of which nobody knows whether it has heard.
+    """
     if event.channel != linked.channel or event.stream != "ticket":
         return None
     language = linked.link.locale
     if event.kind == de.DeskReplyDropped.kind:
         data: dict[str, str] = msgspec.json.decode(event.data)
-        return await _unless_told(context, linked, event.stream_id, data["comment"], FAILED, words.dropped(language, data["code"]))
+        said = words.dropped(language, data["code"])
+        return await _unless_told(context, linked, Report(event.stream_id, data["comment"], FAILED, said, 0), again=again)
     if event.kind not in TELLING and event.kind not in SENDING:
         return None
     delivery = await context.store.delivery(event.account, event.subject)
     if delivery is None:
         return None
     if event.kind in SENDING:
-        return await _sent(context, linked, delivery)
+        return await _sent(context, linked, delivery, again=again)
     if delivery.state is not TELLING[event.kind]:
         return None
     comment = await context.store.comment(event.account, delivery.comment)
@@ -73,13 +77,13 @@ async def report_of(context: Context, linked: Linked, event: rows.EventRead, *, 
             why, said = DROPPED, words.dropped(language)
         case _:
             why, said = FAILED, words.failed(language, delivery.reason)
-    return await _unless_told(context, linked, delivery.ticket, delivery.comment, why, said)
+    return await _unless_told(context, linked, Report(delivery.ticket, delivery.comment, why, said, 0), again=again)
 
 
-async def _sent(context: Context, linked: Linked, delivery: Delivery) -> Report | None:
+async def _sent(context: Context, linked: Linked, delivery: Delivery, *, again: bool) -> Report | None:
     """A reply that somebody was asked to decide about has been sent: one note, when all of its parts are."""
     document = await context.store.document(linked.account, KIND, delivery.comment)
-    if document is None or msgspec.json.decode(document.data, type=Told).why in (SENT, DROPPED):
+    if document is None or msgspec.json.decode(document.data, type=Told).why in ((DROPPED,) if again else (SENT, DROPPED)):
         return None
     parts = await context.store.deliveries_of_comment(linked.account, delivery.comment)
     if any(part.state not in TAKEN for part in parts):
@@ -91,12 +95,19 @@ async def _sent(context: Context, linked: Linked, delivery: Delivery) -> Report 
     return Report(delivery.ticket, delivery.comment, SENT, "", document.version, note)
 
 
-async def _unless_told(context: Context, linked: Linked, ticket: str, comment: str, why: str, said: str) -> Report | None:
+async def _unless_told(context: Context, linked: Linked, report: Report, *, again: bool) -> Report | None:
     """A reply of several parts is told about once."""
-    document = await context.store.document(linked.account, KIND, comment)
-    if document is not None and msgspec.json.decode(document.data, type=Told).why == why:
+    document = await context.store.document(linked.account, KIND, report.comment)
+    if document is not None and not again and msgspec.json.decode(document.data, type=Told).why == report.why:
         return None
-    return Report(ticket, comment, why, said, document.version if document else 0)
+    return report._replace(version=document.version if document else 0)
+
+
+def as_note(linked: Linked, report: Report, at: int) -> Item:
+    """The same as a note on the ticket, for a desk that takes no reports. Its id is the same however often it is offered."""
+    if report.note is not None:
+        return report.note
+    return Item(f"note_{report.comment}_{report.why}", report.ticket, report.words, at, AUTHOR, "Heliograph", internal=True)
 
 
 def told_row(account: str, report: Report, at: int) -> rows.Document:

@@ -67,15 +67,20 @@ def wanted(body: bytes) -> Wanted:
     return Wanted(link, secret, form.get("state", ""))
 
 
-def visit(body: bytes, *, loopback: bool) -> Visit:
-    """An admin's visit. `loopback`: a Zendesk on this machine may send one, too (a sandbox). Raises Malformed."""
+def visit(body: bytes, *, loopback: bool, pushes: bool) -> Visit:
+    """An admin's visit. `pushes`: it brings a token. `loopback`: a Zendesk on this machine may send one, too (a sandbox).
+
+    Raises Malformed.
+    """
     form = _form(body)
     back, subdomain = form.get("return_url", ""), form.get("subdomain", "").strip().lower()
     token, instance = form.get("zendesk_access_token", "").strip(), form.get("instance_push_id", "").strip()
     if not SUBDOMAIN.match(subdomain):
         raise Malformed("The visit does not say from which Zendesk it comes.")
     base = _base(back, subdomain, loopback=loopback)
-    if not token or not instance or not _plain(token, 1_000) or not _plain(instance, 255):
+    if not pushes:
+        token = instance = ""
+    elif not token or not instance or not _plain(token, 1_000) or not _plain(instance, 255):
         raise Malformed("Zendesk sent no push token: its OAuth client for this service is missing.")
     link, _ = metadata(form.get("metadata", ""))
     return Visit(base, subdomain, form.get("locale", "")[:35], instance, back, token, form.get("name", "")[:255], link)

@@ -19,14 +19,19 @@ MOST_WAIT = 900.0
 
 
 class ZendeskDesk(Desk):
-    """Stateless: who is meant comes with each call. `loopback`: there may be a Zendesk on this machine (a sandbox)."""
+    """Stateless: who is meant comes with each call.
+
+    `client`: the unique identifier of the OAuth client in whose name Zendesk gives us tokens; without one it only pulls, hands no files
+    out and takes no reports. `loopback`: there may be a Zendesk on this machine (a sandbox).
+    """
 
     name = "zendesk"
     title = "Zendesk"
     batch = limits.RESOURCES
 
-    def __init__(self, http: Http, *, loopback: bool = False) -> None:
+    def __init__(self, http: Http, *, client: str = "", loopback: bool = False) -> None:
         self._http = http
+        self._client = client
         self._loopback = loopback
 
     async def push(self, door: Door, items: Sequence[Item], *, request: str) -> list[Taken] | Trouble:
@@ -92,13 +97,13 @@ class ZendeskDesk(Desk):
         return calls.happenings(body)
 
     def visit(self, body: bytes) -> Visit:
-        return calls.visit(body, loopback=self._loopback)
+        return calls.visit(body, loopback=self._loopback, pushes=bool(self._client))
 
     def offer(self, items: Sequence[Item], state: str) -> Mapping[str, Any]:
         return shapes.offer(items, state)
 
     def manifest(self, places: Places) -> Mapping[str, Any]:
-        return shapes.manifest(places)
+        return shapes.manifest(places, client=self._client)
 
     def kept(self, link: str, secret: str) -> str:
         return shapes.kept(link, secret)

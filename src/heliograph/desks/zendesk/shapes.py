@@ -12,8 +12,6 @@ from heliograph.ports.desk import Item, Places, Taken, Took
 
 #: Of the service; globally unique among all integrations.
 ID = "heliograph"
-#: The unique identifier of the OAuth client that gives out push tokens.
-CLIENT = "heliograph"
 VERSION = "1"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: A message must not be empty: what stands where a comment has files only.
@@ -21,15 +19,15 @@ NOTHING_SAID = "…"
 DONE = frozenset({"success", "already_imported"})
 
 
-def manifest(places: Places) -> dict[str, Any]:
-    """The service's own description."""
+def manifest(places: Places, *, client: str) -> dict[str, Any]:
+    """The service's own description. Files of replies are fetched with the token that only a client brings."""
     return {
         "name": "Heliograph",
         "id": ID,
         "author": "Heliograph",
         "version": VERSION,
-        "push_client_id": CLIENT,
-        "channelback_files": True,
+        **({"push_client_id": client} if client else {}),
+        "channelback_files": bool(client),
         "create_followup_tickets": True,
         "urls": {
             "admin_ui": places.admin,

@@ -68,7 +68,7 @@ async def pull(request: Asked, key: FromPath[str]) -> Response[Any]:
     async def act() -> Response[Any]:
         wanted = application.desk.wanted(await request.body())
         linked = await desk_links.prove(application.context, wanted.link, wanted.secret)
-        return _json(await desk_pulls.offer(application.context, application.desk, linked, wanted))
+        return _json(await desk_pulls.offer(application.context, application.desk, linked, wanted, url=application.outside.ways.url))
 
     return await _answered(application.context, key, act)
 
