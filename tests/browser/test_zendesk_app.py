@@ -11,10 +11,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import pytest_asyncio
+from babel.messages.catalog import Catalog
 from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 
 from heliograph.projections.facts import Facts
 from heliograph.projections.wording.desk import app
+from heliograph.projections.wording.glossary import breaches
+from heliograph.projections.wording.languages import ES, PT
 from tests.browser.stage import eventually
 from tests.browser.test_status import SIZES, offences, shown
 
@@ -306,3 +309,23 @@ async def test_what_the_app_says_itself_is_complete_in_every_language(desk: Desk
     assert len(keys) == 3 and len(set(keys)) == 1
     texts = [json.loads(_app(f"translations/{each}.json"))["app"] for each in ("en", "es", "pt-br")]
     assert len({json.dumps([sorted(t), sorted(t["parameters"])]) for t in texts}) == 1
+
+
+async def test_the_app_keeps_to_the_glossary(desk: Desk) -> None:
+    page = await desk.open()
+    words = await page.evaluate("import('./words.js').then(({ WORDS }) => WORDS)")
+    for language, file in ((ES, "es"), (PT, "pt-br")):
+        catalog = Catalog()
+        english, translated = _sentences(words["en"]), _sentences(words[language.tag])
+        english += _sentences(json.loads(_app("translations/en.json")))
+        translated += _sentences(json.loads(_app(f"translations/{file}.json")))
+        for source, target in zip(english, translated, strict=True):
+            # A page of Zendesk's, called as they call it.
+            catalog.add(source.replace("Admin Center", "Center"), target)
+        assert breaches(language, catalog) == []
+
+
+def _sentences(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    return [each for _, inner in sorted(value.items()) for each in _sentences(inner)]
