@@ -20,6 +20,7 @@ from heliograph.services.context import ROUNDS, Context
 from heliograph.services.holds import Holds, held, hold, prove
 from heliograph.services.pacing import UNTOLD
 from heliograph.services.parts import load_part
+from heliograph.services.relocate import relocate
 from heliograph.services.staleness import question_of
 from heliograph.services.traffic import Traffic
 
@@ -256,9 +257,7 @@ class Delivering:
         if isinstance(result, Accepted) and result.rest > 0:
             changes.puts.append(rows.Throttle(changes.account, connected.channel.id, now + int(result.rest * SECOND)))
         if isinstance(result, Deferred) and result.readdress:
-            there = await store.conversation_at(changes.account, connected.channel.id, result.readdress)
-            merged = there is not None and there.id != claimed.lane
-            changes.puts.append(rows.Readdress(changes.account, claimed.lane, result.readdress, 2 if merged else 0))
+            await relocate(store, changes, connected.channel.id, claimed.address, result.readdress)
         elif isinstance(result, Deferred) and result.reason is Reason.RATE_LIMITED:
             if not self._traffic.speaks_of_lane(claimed.lane):
                 until = now + int((result.after if result.after is not None else UNTOLD) * SECOND)

@@ -24,6 +24,7 @@ from heliograph.services import inbound_files
 from heliograph.services.context import Context, retrying
 from heliograph.services.parts import dump_contents
 from heliograph.services.receipts import take_receipt
+from heliograph.services.relocate import relocate
 
 
 async def ingest(context: Context, channel: rows.Channel, inbound: Sequence[Inbound]) -> int:
@@ -141,12 +142,8 @@ async def _ticket(context: Context, conversation: rows.Conversation, changes: Ch
 
 
 async def _moved(context: Context, channel: rows.Channel, item: ConversationMoved, changes: Changes) -> None:
-    old = await context.store.conversation_at(channel.account, channel.id, item.old)
-    if old is None or old.address == item.new:
-        return
-    survivor = await context.store.conversation_at(channel.account, channel.id, item.new)
-    changes.puts.append(rows.Readdress(channel.account, old.id, item.new, 2 if survivor is not None else 0))
-    if old.ticket:
+    old = await relocate(context.store, changes, channel.id, item.old, item.new)
+    if old is not None and old.ticket:
         changes.loose.append(Loose("ticket", old.ticket, ev.ConversationReplaced(old.id), channel.id, item.occurred_at))
 
 
