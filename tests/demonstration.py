@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from heliograph.bootstrap.demo import Demo, demo_config, discard, plan_demo, start_demo
 from heliograph.bootstrap.process import listen
@@ -22,12 +22,12 @@ class Demonstration:
 
 
 @contextlib.asynccontextmanager
-async def demonstration() -> AsyncIterator[Demonstration]:
-    """Start it, and end all of it."""
+async def demonstration(*, database: str = "") -> AsyncIterator[Demonstration]:
+    """Start it, and end all of it. `database` is an empty PostgreSQL's address; without one it is on SQLite."""
     listening = listen("127.0.0.1", 0)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     plan = plan_demo(url)
-    config = demo_config(plan, release="test")
+    config = replace(demo_config(plan, release="test"), database=database)
     process = await assemble(config, Roles(listening, work=True, concurrency=20, lease=60.0))
     demo = await start_demo(process.application, plan)
     assert process.gatekeeper is not None
