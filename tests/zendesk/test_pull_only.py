@@ -38,7 +38,7 @@ async def wrote(here: Town, text: str) -> None:
 
 
 async def test_everything_goes_by_pulls(tmp_path: Path, database: str, monkeypatch: Any) -> None:
-    monkeypatch.setattr(desk_waits, "PATIENCE", 0)
+    monkeypatch.setattr(desk_waits, "PATIENCE", 1_000_000)
     async with town(tmp_path, database=database, client="") as here:
         manifest = here.instance.integration.manifest
         assert manifest is not None and not manifest.push_client_id and not manifest.channelback_files
@@ -47,23 +47,31 @@ async def test_everything_goes_by_pulls(tmp_path: Path, database: str, monkeypat
         assert texts(here, public=True) == ["hello"]
         sent = here.reply("good morning")
         await here.until(lambda: here.received() == ["good morning"])
+        body = here.form(
+            message="a file", thread_id=here.tickets[-1].thread, request_unique_identifier="f", **{"file_urls[]": "https://x/y"}
+        )
+        behind = here.form(message="behind it", thread_id=here.tickets[-1].thread, request_unique_identifier="b")
+        assert [(await here.post("channelback", each))[0] for each in (body, behind)] == [200, 200]
+        await here.eventually("desk_reply_dropped")
+        await here.until(lambda: here.received() == ["good morning", "behind it"])
+        await pulls(here, lambda: any("its file" in text for text in texts(here, public=False)))
         here.house.sandbox.sandbox.faults.set(
             fault_from_json({"service": "sunshine", "mode": "error_not_taken", "code": 413, "operation": "send"})
         )
         refused = here.reply("too much")
         await here.settled(refused)
         await here.eventually("attempt_refused")
-        await pulls(here, lambda: len(texts(here, public=False)) == 1)
-        assert len(texts(here, public=False)) == 1 and texts(here, public=False)[0].startswith("This reply was not sent")
+        await pulls(here, lambda: len(texts(here, public=False)) == 2)
+        assert len(texts(here, public=False)) == 2 and texts(here, public=False)[1].startswith("This reply was not sent")
         here.well()
         here.house.sandbox.sandbox.faults.set(fault_from_json({"service": "sunshine", "mode": "revoked"}))
         held = here.reply("later")
         await here.settled(held)
-        await pulls(here, lambda: len(texts(here, public=False)) == 2)
-        assert len(texts(here, public=False)) == 2 and "waiting" in texts(here, public=False)[1]
-        here.well()
-        await here.until(lambda: here.received() == ["good morning", "later"])
         await pulls(here, lambda: len(texts(here, public=False)) == 3)
-        assert texts(here, public=False)[2:] == ["The replies that waited on this ticket have been sent."]
+        assert len(texts(here, public=False)) == 3 and "waiting" in texts(here, public=False)[2]
+        here.well()
+        await here.until(lambda: here.received() == ["good morning", "behind it", "later"])
+        await pulls(here, lambda: len(texts(here, public=False)) == 4)
+        assert texts(here, public=False)[3:] == ["The replies that waited on this ticket have been sent."]
         assert texts(here, public=True) == ["hello"] and not sent.errors
         assert here.observed("desk_trouble") == []

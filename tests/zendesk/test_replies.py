@@ -207,7 +207,7 @@ async def test_a_file_of_somebody_else_is_never_asked_for_with_the_token(on_sqli
 
     server = await asyncio.start_server(listen, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    for number, url in enumerate((f"http://127.0.0.1:{port}/a", "https://example.org/a", "file:///etc/passwd", "http://[::1", "//x/y")):
+    for number, url in enumerate((f"http://127.0.0.1:{port}/a", "https://example.org/a", "ftp://example.org/a", "http://[::1", "//x/y")):
         body = here.form(message="m", thread_id=ticket, request_unique_identifier=f"s{number}", **{"file_urls[]": url})
         assert (await here.post("channelback", body))[0] == 200
     await here.eventually("desk_reply_dropped", 5)

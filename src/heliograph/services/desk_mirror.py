@@ -28,7 +28,7 @@ class Pace(NamedTuple):
     """How long between rounds, in seconds; tests have less patience."""
 
     #: While nothing is new.
-    idle: float = 1.0
+    idle: float = 2.0
     #: Until a token that was not accepted is tried again.
     stopped: float = 30.0
     #: First and longest pause after trouble, doubling between them.
@@ -76,9 +76,12 @@ class Mirror:
         if door is None or linked.link.stopped_at:
             return self._pace.stopped
         if not linked.link.pushed:
-            # Nobody gives us files there.
             for each in await desk_replies.pending(self._context, linked):
-                await desk_replies.drop(self._context, linked, each, "file_gone")
+                if each.request.files:
+                    # Nobody gives us files there.
+                    await desk_replies.drop(self._context, linked, each, "file_gone")
+                else:
+                    await desk_replies.settle(self._context, self._desk, linked, door, each)
             return self._pace.idle
         trouble = await self._fetch(door, linked)
         return self._pace.idle if trouble is None else await self._troubled(trouble)
