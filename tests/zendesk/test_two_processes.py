@@ -29,4 +29,5 @@ async def test_the_other_one_goes_on(tmp_path: Path, postgres_server: Any, monke
         finally:
             await second.stop()
             await other.close()
-        assert here.zendesk.center.imported == number and here.zendesk.center.repeats == 0
+        # What was under way as the one ended is handed over again.
+        assert here.zendesk.center.imported == number and here.zendesk.center.repeats <= 1
