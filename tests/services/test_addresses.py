@@ -23,3 +23,27 @@ async def test_another_address_asks_for_the_secrets_again(tmp_path: Path) -> Non
     row = await context.store.channel(account, channel)
     assert row is not None and row.name == "y" and "evil" in row.config
     await application.close()
+
+
+async def test_no_other_field_is_an_address_of_one_s_own(tmp_path: Path) -> None:
+    application = await build(Config(tmp_path, b"k" * 32, http_process=False))
+    context = application.context
+    account = await create_account(context, "One")
+    config = {"token": "t", "webhook_secret": "s"}
+    channel = await create_channel(context, account, application.specs["line"], name="x", config=config, actor="a")
+    with pytest.raises(Invalid, match="access token"):
+        await change_channel(context, account, channel, config={"data_url": "https://evil.example"}, actor="a")
+    await application.close()
+
+
+async def test_a_shared_credential_goes_nowhere_else(tmp_path: Path) -> None:
+    shared = {"bot": {"provider": "telegram", "token": "1:secret"}}
+    application = await build(Config(tmp_path, b"k" * 32, http_process=False, shared=shared))
+    context = application.context
+    account = await create_account(context, "One")
+    spec = application.specs["telegram"]
+    channel = await create_channel(context, account, spec, name="x", config={}, actor="operator", shared="bot")
+    with pytest.raises(Invalid, match="shared credential"):
+        await change_channel(context, account, channel, config={"base_url": "https://evil.example"}, actor="a")
+    await change_channel(context, account, channel, config={"base_url": "https://api.telegram.org"}, actor="a", name="y")
+    await application.close()

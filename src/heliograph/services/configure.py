@@ -9,7 +9,7 @@ from heliograph.domain import events as ev
 from heliograph.domain.decide import Standing
 from heliograph.domain.health import Condition
 from heliograph.ports import rows
-from heliograph.ports.provider import ProviderSpec
+from heliograph.ports.provider import Field, ProviderSpec
 from heliograph.ports.store import Changes, Fold, Loose
 from heliograph.services.channels import place, seconds
 from heliograph.services.context import Context, Invalid, Missing
@@ -62,13 +62,22 @@ def check_config(spec: ProviderSpec, config: Mapping[str, str], *, given: Collec
     return plain, secret
 
 
-def _stay_at_home(spec: ProviderSpec, plain: Mapping[str, str], secret: Mapping[str, str], config: Mapping[str, str]) -> None:
-    """Who changes the address must know the secrets that will be sent there: otherwise they could be read at an address of one's own."""
-    default = next((field.default for field in spec.fields if field.name == "base_url"), "")
-    before, after = (values.get("base_url") or default for values in (plain, {**plain, **config}))
+def _stay_at_home(
+    spec: ProviderSpec, plain: Mapping[str, str], secret: Mapping[str, str], config: Mapping[str, str], given: Collection[str]
+) -> None:
+    """Who changes an address must know the secrets that will be sent there: otherwise they could be read at an address of one's own."""
+    moved = [each for each in spec.fields if each.name.endswith("_url") and _address(each, plain) != _address(each, {**plain, **config})]
+    if not moved:
+        return
+    if any(field.secret and field.name in given for field in spec.fields):
+        raise Invalid(f"{moved[0].label}: the shared credential's secrets go nowhere else. Only an operator connects such a channel anew.")
     absent = [field.label for field in spec.fields if field.secret and field.name in secret and not config.get(field.name)]
-    if before != after and absent:
+    if absent:
         raise Invalid(f"Another address gets none of the kept secrets: enter {', '.join(absent)} with it.")
+
+
+def _address(field: Field, values: Mapping[str, str]) -> str:
+    return values.get(field.name) or field.default
 
 
 async def create_channel(
@@ -113,7 +122,7 @@ async def change_channel(
     given = _brought(context, connected.spec, credential.shared)
     old_secret = {} if credential.shared else context.channels.secrets(credential)
     old_plain: dict[str, str] = msgspec.json.decode(channel.config)
-    _stay_at_home(connected.spec, old_plain, old_secret, config)
+    _stay_at_home(connected.spec, old_plain, old_secret, config, given)
     merged = {**old_plain, **old_secret, **config}
     plain, secret = check_config(connected.spec, merged, given=given)
     changes = Changes(account, context.clock.now(), actor)
