@@ -161,6 +161,8 @@ async def test_a_link_that_is_removed_is_left_alone(here: Town) -> None:
     await here.eventually("desk_ended")
     linked = await desk_links.find(here.house.application.context.store, "acc_one", here.house.channel)
     assert linked is not None and linked.link.standing == desk_links.REMOVED
+    door = await desk_links.open_door(here.house.application.context, linked)
+    assert door is not None and door.token == ""
 
 
 def act(here: Town, action: str) -> None:

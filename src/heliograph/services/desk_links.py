@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -150,13 +150,10 @@ async def connect(context: Context, account: str, channel: str, visit: Visit, *,
         before = await find(store, account, channel)
         agent = before.link.agent if before else context.new_id("agt")
         credential = before.link.credential if before else context.new_id("crd")
-        vault, plain = context.channels.vault, {"token": visit.token}
         changes = Changes(account, now, actor)
         changes.puts += [
             rows.Agent(account, agent, f"{name} ({visit.subdomain})", "agent", now),
-            rows.Credential(
-                account, credential, desk, vault.seal(plain, place=place(account, credential)), vault.fingerprint(plain), "", now
-            ),
+            _credential(context, account, credential, desk, visit.token),
         ]
         former, until = (before.link.digest, now + OVERLAP) if before else ("", 0)
         link = Link(
@@ -211,7 +208,9 @@ async def ended(context: Context, linked: Linked, *, for_good: bool, by: str) ->
             return link, None
         return msgspec.structs.replace(link, standing=standing, by=by), de.DeskEnded(by)
 
-    await change(context, linked.account, linked.channel, act)
+    # Nothing is kept that is good for nothing any more.
+    forgotten = [_credential(context, linked.account, linked.link.credential, linked.link.desk, "")] if for_good else []
+    await change(context, linked.account, linked.channel, act, also=forgotten)
 
 
 async def begun(context: Context, linked: Linked) -> None:
@@ -226,7 +225,13 @@ async def begun(context: Context, linked: Linked) -> None:
 
 
 async def change(
-    context: Context, account: str, channel: str, act: Callable[[Link], tuple[Link, Event | None]], *, actor: str = "system"
+    context: Context,
+    account: str,
+    channel: str,
+    act: Callable[[Link], tuple[Link, Event | None]],
+    *,
+    actor: str = "system",
+    also: Sequence[rows.Credential] = (),
 ) -> None:
     """Change what is kept of a link, with the event of it. Raises Missing."""
 
@@ -238,7 +243,7 @@ async def change(
         if after == linked.link:
             return
         changes = Changes(account, context.clock.now(), actor)
-        changes.puts.append(_document(account, channel, after, changes.at, linked.version + 1))
+        changes.puts += [_document(account, channel, after, changes.at, linked.version + 1), *also]
         if event is not None:
             changes.loose.append(Loose("channel", channel, event, channel))
         await context.store.commit(changes)
@@ -279,6 +284,13 @@ async def _end(store: Store, account: str) -> int:
 
 def _linked(document: rows.Document) -> Linked:
     return Linked(document.account, document.id, msgspec.json.decode(document.data, type=Link), document.version)
+
+
+def _credential(context: Context, account: str, id: str, desk: str, token: str) -> rows.Credential:
+    vault, plain = context.channels.vault, {"token": token}
+    return rows.Credential(
+        account, id, desk, vault.seal(plain, place=place(account, id)), vault.fingerprint(plain), "", context.clock.now()
+    )
 
 
 def _document(account: str, channel: str, link: Link, at: int, version: int) -> rows.Document:
