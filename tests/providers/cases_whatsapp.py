@@ -50,7 +50,7 @@ def error(code: int, outcome: type[SendResult], reason: Reason, *, http: int = 4
 def every_row() -> Iterator[Documented]:
     for (code, subcode), reason in CODES.items():
         outcome = Deferred if reason in (Reason.RATE_LIMITED, Reason.PROVIDER_DOWN) else Refused
-        yield error(code, outcome, reason, subcode=subcode)
+        yield error(code, outcome, reason, subcode=subcode, lane=code == 131056)
     yield from (error(code, Refused, CODES[code, 0], subcode=463) for code in (190, 100))
 
 

@@ -55,6 +55,8 @@ class Documented:
     reason: Reason
     after: float | None = None
     readdress: str | None = None
+    #: Whether it speaks of the conversation alone.
+    lane: bool = False
 
 
 @dataclass(frozen=True)

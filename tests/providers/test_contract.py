@@ -214,7 +214,7 @@ async def test_every_documented_error_has_its_reason(
     assert not isinstance(result, Accepted) and result.reason is documented.reason
     assert result.code and BODY_CANARY not in result.code
     if isinstance(result, Deferred):
-        assert (result.after, result.readdress) == (documented.after, documented.readdress)
+        assert (result.after, result.readdress, result.lane) == (documented.after, documented.readdress, documented.lane)
     assert len(server.seen) == 1
 
 

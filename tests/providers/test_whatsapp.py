@@ -374,3 +374,4 @@ def test_a_failed_receipt_has_the_reason_of_its_code(code: int, subcode: int) ->
     (fact,) = offline("whatsapp").parse(signed(body, "x"))
     assert isinstance(fact, Receipt) and (fact.key, fact.provider_id, fact.reason) == (KEY, WAMID, CODES[code, subcode])
     assert fact.occurred_at == 1_772_357_400_000_000 and fact.code.startswith(str(code))
+    assert fact.lane == (code == 131056)

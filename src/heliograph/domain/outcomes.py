@@ -53,7 +53,8 @@ class Refused:
 class Deferred:
     """Certainly not taken, and the provider or the network asks to come back. `after` in seconds, if told.
 
-    `readdress` is a conversation's new id where the provider says that it has moved.
+    `readdress` is a conversation's new id where the provider says that it has moved. `lane`: it says that it speaks of this
+    conversation alone, so that the channel's others need not wait.
     """
 
     reason: Reason
@@ -61,6 +62,7 @@ class Deferred:
     code: str = ""
     detail: str = field(default="", repr=False)
     readdress: str | None = None
+    lane: bool = False
 
 
 @dataclass(frozen=True, slots=True)

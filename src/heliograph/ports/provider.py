@@ -187,7 +187,8 @@ class Receipt:
     """What the provider says later about a message of ours, matched by `provider_id` or by our `key`.
 
     An echo of our own message is a receipt of level ACCEPTED that carries both.
-    `conversation` with `up_to` (microseconds) instead of an id means everything before it.
+    `conversation` with `up_to` (microseconds) instead of an id means everything before it. `lane`: a failure speaks of the
+    message's conversation alone, see Deferred.
     """
 
     event_id: str
@@ -201,6 +202,7 @@ class Receipt:
     code: str = ""
     detail: str = field(default="", repr=False)
     final: bool = True
+    lane: bool = False
 
 
 @dataclass(frozen=True, slots=True)

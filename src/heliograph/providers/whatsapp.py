@@ -5,6 +5,7 @@ webhook of its status, which brings our id back (`biz_opaque_callback_data`); th
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from heliograph.domain.content import Content, Media, Rich
@@ -17,6 +18,7 @@ from heliograph.ports.provider import (
     Address,
     Advance,
     CheckResult,
+    Deferred,
     Field,
     Inbound,
     Inconclusive,
@@ -34,7 +36,7 @@ from heliograph.ports.provider import (
     Valid,
 )
 from heliograph.providers import certainty, graph, proofs, whatsapp_content, whatsapp_inbound, whatsapp_templates
-from heliograph.providers.whatsapp_codes import CODES as CODES
+from heliograph.providers.whatsapp_codes import CODES as CODES, OF_THE_CONVERSATION
 from heliograph.providers.wire import ident, rows, table, text
 
 #: Seconds. A file is uploaded by a call of its own before its message, and both must end well before a lease does.
@@ -136,6 +138,8 @@ class WhatsApp:
             payload[kind] = {"id": uploaded, **payload[kind]}
         body = {"messaging_product": "whatsapp", **_recipient(to.conversation), **payload, "biz_opaque_callback_data": key}
         got = await self._graph.call("POST", self._phone, "messages", body=body, timeout=MESSAGE_TIMEOUT)
+        if isinstance(got, Deferred) and got.code in OF_THE_CONVERSATION:
+            return replace(got, lane=True)
         if not isinstance(got, graph.Ok):
             return got
         messages = [table(each) for each in rows(got.answer.get("messages"))]

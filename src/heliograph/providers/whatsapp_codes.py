@@ -6,6 +6,8 @@ the answer to a call, in `errors` of a failed status and in `errors` of a messag
 
 from heliograph.domain.reasons import Reason
 
+#: "Pair rate limit hit": too many messages from this number to this one contact. All others may go on.
+OF_THE_CONVERSATION = frozenset({"131056"})
 #: By (code, subcode); the Cloud API has given up subcodes, the Graph API beneath it has not.
 CODES: dict[tuple[int, int], Reason] = {
     # --- credentials, and what they may do

@@ -8,7 +8,7 @@ from typing import Any
 
 from heliograph.ports.provider import Author, ConversationMoved, Ignored, Inbound, InboundMessage, Receipt, ReceiptLevel
 from heliograph.providers import graph, whatsapp_incoming, wire
-from heliograph.providers.whatsapp_codes import CODES
+from heliograph.providers.whatsapp_codes import CODES, OF_THE_CONVERSATION
 from heliograph.providers.wire import ident, rows, table, text
 
 LEVELS = {
@@ -161,7 +161,8 @@ def _receipt(row: Row, _: Row, fallback_id: str) -> Iterator[Inbound]:
     whom = ident(row.get("recipient_participant_id")) or ident(row.get("recipient_participant_user_id"))
     event_id = ":".join(each for each in (wamid or fallback_id, said, whom) if each)
     at, final = moment(row.get("timestamp")), not (whom and level is ReceiptLevel.FAILED)
-    yield Receipt(event_id, level, at, wamid, key, reason=reason, code=code, detail=detail, final=final)
+    lane = code in OF_THE_CONVERSATION
+    yield Receipt(event_id, level, at, wamid, key, reason=reason, code=code, detail=detail, final=final, lane=lane)
 
 
 def moment(value: Any) -> int:

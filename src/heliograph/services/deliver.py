@@ -259,7 +259,7 @@ class Delivering:
         if isinstance(result, Deferred) and result.readdress:
             await relocate(store, changes, connected.channel.id, claimed.address, result.readdress)
         elif isinstance(result, Deferred) and result.reason is Reason.RATE_LIMITED:
-            if not self._traffic.speaks_of_lane(claimed.lane):
+            if not (result.lane or self._traffic.speaks_of_lane(claimed.lane)):
                 until = now + int((result.after if result.after is not None else UNTOLD) * SECOND)
                 changes.puts.append(rows.Throttle(changes.account, connected.channel.id, until))
         elif not isinstance(result, Accepted) and self._is_the_channels(claimed, result):

@@ -119,14 +119,13 @@ class Lanes:
         seconds = min(self._slow.get(lane, 1.0) / (rates.conversation * pacing.MARGIN), max(SLOWEST, 1 / rates.conversation))
         return int(seconds * SECOND)
 
-    def refused(self, connected: Connected, lane: str, now: int, *, busy: bool) -> bool:
-        """Whether a refusal for coming too fast speaks of the conversation alone; it then goes at half its pace."""
+    def refused(self, connected: Connected, lane: str, now: int, *, busy: bool, told: bool = False) -> bool:
+        """Whether a refusal for coming too fast speaks of the conversation alone; it then goes at half its pace.
+
+        With `told`, the provider says so.
+        """
         self._alone.discard(lane)
-        if not connected.spec.rates.conversation or busy:
-            return False
-        other, at = self._refused.get(connected.channel.id, (lane, 0))
-        self._refused[connected.channel.id] = (lane, now)
-        if other != lane and now - at <= TOGETHER:
+        if not told and not self._seems_alone(connected, lane, now, busy=busy):
             return False
         slow = self._slow.pop(lane, 1.0)
         if len(self._slow) >= LANES:
@@ -136,6 +135,13 @@ class Lanes:
         self._slow[lane] = min(slow * 2, SLOWEST)
         self._alone.add(lane)
         return True
+
+    def _seems_alone(self, connected: Connected, lane: str, now: int, *, busy: bool) -> bool:
+        if not connected.spec.rates.conversation or busy:
+            return False
+        other, at = self._refused.get(connected.channel.id, (lane, 0))
+        self._refused[connected.channel.id] = (lane, now)
+        return other == lane or now - at > TOGETHER
 
     def alone(self, lane: str) -> bool:
         """Whether the lane's last refusal spoke of it alone."""

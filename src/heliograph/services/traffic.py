@@ -156,8 +156,8 @@ class Traffic:
                 self._paces.accepted(call.parts, now)
                 self._lanes.accepted(lane)
         elif result.reason is Reason.RATE_LIMITED:
-            after = result.after if isinstance(result, Deferred) else None
-            if not self._lanes.refused(connected, lane, now, busy=self._paces.busy(call.parts, now)):
+            after, told = (result.after, result.lane) if isinstance(result, Deferred) else (None, False)
+            if not self._lanes.refused(connected, lane, now, busy=self._paces.busy(call.parts, now), told=told):
                 self._paces.refused(call.parts, connected.spec.rates, started_at=started_at, after=after, now=now)
         elif result.reason in SILENT and now - started_at >= PATIENCE:
             for part in call.parts:
