@@ -28,6 +28,13 @@ HI = Text("hi")
 FIELDS = {
     "sunshine": {"app_id": "app", "key_id": "app_k", "key_secret": "s"},
     "telegram": {"token": "1:x"},
+    "whatsapp": {
+        "phone_number_id": "106540352242922",
+        "waba_id": "102290129340398",
+        "token": "EAAJB",
+        "verify_token": "v",
+        "webhook_secret": "s",
+    },
 }
 GONE = HttpResponse(404, {}, b'{"errors":[{"code":"conversation_not_found","title":"gone"}]}')
 

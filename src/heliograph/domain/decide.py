@@ -26,6 +26,10 @@ from heliograph.domain.retry import BUDGET, SECOND, backoff
 STANDING_RESENDS = 2
 
 
+#: States in which a receipt can still give a message back.
+HANDED_BACK = frozenset({State.UNKNOWN, State.ASKING, State.ACCEPTED})
+
+
 class Refusal(Exception):
     """A command does not fit the delivery's state. The message says what to do instead."""
 
@@ -196,9 +200,14 @@ def late_answer(delivery: Delivery, attempt: int, result: SendResult) -> list[ev
 
 
 def receive(
-    delivery: Delivery, *, level: ReceiptLevel, provider_id: str, key: str, reason: Reason | None, code: str, final: bool
-) -> list[ev.Event]:
-    """What a receipt or an echo means, matched by the provider's id or by our key."""
+    delivery: Delivery, *, level: ReceiptLevel, provider_id: str, key: str, reason: Reason | None, code: str, final: bool,
+    spent: int = 0, ready_at: int = 0,
+) -> list[ev.Event]:  # fmt: skip
+    """What a receipt or an echo means, matched by the provider's id or by our key.
+
+    `spent`: 1 where what is handed back for a fault that is not the message's own may be the message's own after all. `ready_at`: when
+    it may go again.
+    """
     other_key = bool(key) and key != delivery.key
     other_id = not key and bool(provider_id) and provider_id != delivery.provider_id
     if other_key or other_id or (level is ReceiptLevel.FAILED and not final):
@@ -207,7 +216,10 @@ def receive(
         why = reason or Reason.OTHER
         if REASONS[why].effect in (Effect.FAIL, Effect.SPEND):
             return [ev.ReceiptFailed(why, code, provider_id)]
-        return [ev.ReceiptReturned(why, code, provider_id)]
+        returned = ev.ReceiptReturned(why, code, provider_id, ready_at, spent)
+        if spent and delivery.spent + spent >= BUDGET and delivery.state in HANDED_BACK:
+            return [returned, ev.QuestionRaised(Question.EXHAUSTED)]
+        return [returned]
     if level is ReceiptLevel.ACCEPTED:
         if delivery.rank >= 1:
             return []

@@ -285,7 +285,9 @@ def _failed(d: Delivery, e: ev.ReceiptFailed, at: int) -> Delivery:
 
 
 def _returned(d: Delivery, e: ev.ReceiptReturned, at: int) -> Delivery:
-    return d if d.rank > 1 else _set(_new_epoch(d, at), reason=e.reason, code=e.code, returned=1)
+    if d.rank > 1:
+        return d
+    return _set(_new_epoch(d, max(at, e.ready_at)), reason=e.reason, code=e.code, returned=1, spent=d.spent + e.spent)
 
 
 #: How each kind fills the row's other fields. A fold that returns the row itself says: of no consequence.

@@ -196,13 +196,18 @@ class ReceiptFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class ReceiptReturned(Event):
-    """Accepted, and later finally refused for a fault of the channel: it takes its place again."""
+    """Accepted, and later finally refused for a fault that is not its own: it takes its place again, not before `ready_at`.
+
+    `spent` is 1 where the provider did not hand back what it was given later, so that the message may be at fault after all.
+    """
 
     kind: ClassVar[str] = "receipt_returned"
     sentence: ClassVar[str] = "The provider accepted it and later handed it back; it waits to be sent again."
     reason: Reason
     code: str
     provider_id: str
+    ready_at: int = 0
+    spent: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import msgspec
 
 from heliograph.domain import decide
 from heliograph.domain.delivery import RANK, Delivery, State
-from heliograph.domain.events import ReceiptReturned
+from heliograph.domain.events import ReceiptReturned, ReceiptStale
 from heliograph.domain.health import RECEIPT
 from heliograph.domain.outcomes import ReceiptLevel
 from heliograph.domain.reasons import Reason
@@ -19,6 +19,8 @@ from heliograph.services.holds import hold
 
 #: How long a receipt may wait for its message; later ones are about messages that were never ours.
 ORPHAN_LIFE = 24 * 3600 * SECOND
+#: What says that a message got further than to the provider.
+ARRIVING = frozenset({ReceiptLevel.SENT, ReceiptLevel.DELIVERED, ReceiptLevel.READ})
 #: How many are looked at in one go.
 SHARE = 500
 #: Account, channel and event id of the last one that was looked at.
@@ -55,20 +57,29 @@ async def _find(context: Context, channel: rows.Channel, receipt: Receipt) -> De
 
 
 async def _apply(context: Context, channel: rows.Channel, receipt: Receipt, delivery: Delivery, changes: Changes) -> None:
+    # A receipt does not say for how long; each time that it comes back, longer.
+    until = changes.at + backoff(delivery.epoch, context.rng.jitter()) if receipt.level is ReceiptLevel.FAILED else 0
+    too_fast = receipt.reason is Reason.RATE_LIMITED
+    own = not too_fast and context.breaker.alone_handed_back(delivery)
     events = decide.receive(
         delivery, level=receipt.level, provider_id=receipt.provider_id, key=receipt.key, reason=receipt.reason, code=receipt.code,
-        final=receipt.final,
+        final=receipt.final, spent=int(own), ready_at=until if own or (too_fast and receipt.lane) else 0,
     )  # fmt: skip
+    if receipt.level in ARRIVING and not any(isinstance(event, ReceiptStale) for event in events):
+        context.breaker.arrived(delivery)
     if not events:
         return
     changes.folds.append(Fold(delivery, events))
     returned = next((e for e in events if isinstance(e, ReceiptReturned)), None)
     if returned is None or delivery.rank > 1:
         return
-    if returned.reason is Reason.RATE_LIMITED:
-        # A receipt does not say for how long; each time that it comes back, longer.
-        wait = backoff(delivery.epoch, context.rng.jitter())
-        changes.puts.append(rows.Throttle(channel.account, channel.id, changes.at + wait))
+    if too_fast:
+        if not receipt.lane:
+            changes.puts.append(rows.Throttle(channel.account, channel.id, until))
+        return
+    context.breaker.handed_back(delivery)
+    if own:
+        # What was sent later arrived: no reason to keep the others waiting.
         return
     connected = await context.channels.get(channel.account, channel.id)
     if connected is not None:
