@@ -229,16 +229,22 @@
     form.elements.text.focus();
   }
 
+  // What the desk itself has said; "" where something before it answered, or nothing did.
+  function own(xhr) {
+    const plain = (xhr.getResponseHeader("content-type") || "").startsWith("text/plain");
+    return plain && xhr.responseText.length < 600 ? xhr.responseText : "";
+  }
+
   function failed(form, xhr) {
-    const type = xhr.getResponseHeader("content-type") || "";
-    const own = type.startsWith("text/plain") && xhr.responseText && xhr.responseText.length < 600;
-    const words = own ? xhr.responseText : t("It could not be saved ({code}). Your text is kept; try again.").replace("{code}", xhr.status || t("no answer"));
+    const words = own(xhr) || t("It could not be saved ({code}). Your text is kept; try again.").replace("{code}", xhr.status || t("no answer"));
     if (xhr.status === 409) form.elements.key.value = newKey();
     saveDraft(form);
     complain(words);
   }
 
   document.addEventListener("input", (event) => {
+    const approved = event.target.closest("[data-approved]");
+    if (approved) approved.querySelector(".problem").hidden = true;
     const form = event.target.closest("#reply");
     if (!form) return;
     if (event.target.id === "files") return;
@@ -307,24 +313,25 @@
       else failed(elt, xhr);
     } else if (elt.id === "approved-open") {
       if (successful) $("approved").showModal();
-      else announce(t("That did not work. Try again."));
+      else complain(t("That did not work. Try again."));
     } else if (elt.dataset && "approved" in elt.dataset) {
-      const problem = $("approved-problem");
-      problem.textContent = successful ? "" : xhr.responseText.length < 600 ? xhr.responseText : t("That did not work. Try again.");
+      const problem = elt.querySelector(".problem");
+      problem.textContent = successful ? "" : own(xhr) || t("That did not work. Try again.");
       problem.hidden = successful;
+      if (xhr.status === 409) elt.elements.key.value = newKey();
       if (successful) $("approved").close();
+      else problem.scrollIntoView({ block: "nearest" });
       stuck = stuck || successful;
     } else if (elt.dataset && elt.dataset.says) {
       const said = $(elt.dataset.says);
-      const words = (xhr.getResponseHeader("content-type") || "").startsWith("text/plain") ? xhr.responseText : "";
-      said.textContent = words || t("That did not work. Try again.");
+      said.textContent = own(xhr) || t("That did not work. Try again.");
       said.classList.toggle("problem", !successful);
       said.hidden = false;
       if (successful && elt.hasAttribute("data-empties")) elt.reset();
       said.scrollIntoView({ block: "nearest" });
     } else if (!successful && event.detail.requestConfig.verb === "post") {
-      announce(xhr.responseText.length < 600 ? xhr.responseText : t("That did not work. Try again."));
-      complain(xhr.responseText.length < 600 ? xhr.responseText : t("That did not work. Try again."));
+      announce(own(xhr) || t("That did not work. Try again."));
+      complain(own(xhr) || t("That did not work. Try again."));
     }
   });
 

@@ -78,7 +78,7 @@ async def _filled(request: Asked, ticket: str, name: str, language: str, values:
     try:
         return await context.templates.filled(await _connected(request, ticket), name, language, values, now=context.clock.now())
     except Unsupported as unfit:
-        raise Invalid(str(unfit)) from unfit
+        raise Invalid(f"{say('The template cannot be sent like this:')} {unfit}.") from unfit
     except PollFailed:
         raise Refused(502, say("The provider does not tell its templates now. Try again later.")) from None
 

@@ -7,8 +7,9 @@ import msgspec
 
 from heliograph.bootstrap.application import Application
 from heliograph.domain.content import Content, Text
-from heliograph.domain.delivery import Delivery
+from heliograph.domain.delivery import Delivery, State
 from heliograph.domain.events import PartNotCarried
+from heliograph.domain.reasons import Reason
 from heliograph.domain.retry import SECOND
 from heliograph.ports import rows
 from heliograph.projections.timeline import Entry, timeline
@@ -114,7 +115,15 @@ async def case(application: Application, account: str, ticket_id: str) -> Case:
     spec = connected.spec if connected is not None else application.specs[standing.channel.provider]
     heard = conversation.last_inbound_at
     closed = bool(spec.reply_window and heard and application.context.clock.now() - heard > spec.reply_window * SECOND)
+    closed = closed or await _told_closed(application, ticket, heard)
     return Case(ticket, contact.name if contact else "", conversation, standing, len(waiting), spec.capabilities, closed)
+
+
+async def _told_closed(application: Application, ticket: rows.Ticket, heard: int) -> bool:
+    """Whether the provider has refused a reply for its window since the contact wrote last: it counts by its own clock."""
+    deliveries = await application.context.store.deliveries_of(ticket.account, ticket.id)
+    refused = [d for d in deliveries if d.state is State.FAILED and d.reason == Reason.WINDOW_CLOSED]
+    return any(d.started_at > heard for d in refused)
 
 
 async def bubbles(application: Application, case: Case) -> list[Bubble]:
