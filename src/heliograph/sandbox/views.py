@@ -11,9 +11,15 @@ def phones(sandbox: Sandbox) -> list[Json]:
 
 
 def tabs(sandbox: Sandbox) -> list[Json]:
-    """The services, in order, and which of the faults that not all have they can have."""
+    """The services, in order, and what not all of them have: faults, and a reply window that can close."""
     return [
-        {"service": name, "title": service.title, "receipts": name in RECEIPTS, "bots": name == "sunshine"}
+        {
+            "service": name,
+            "title": service.title,
+            "receipts": name in RECEIPTS,
+            "bots": name == "sunshine",
+            "silent": "fall_silent" in service.acts,
+        }
         for name, service in sandbox.services.items()
     ]
 

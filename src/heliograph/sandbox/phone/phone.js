@@ -59,8 +59,14 @@ async function act(action, body, file) {
 }
 
 function complain(words) {
+  say(words);
+  $("notice").classList.remove("calm");
+}
+
+function say(words) {
   $("notice").textContent = words;
   $("notice").hidden = !words;
+  $("notice").classList.add("calm");
 }
 
 // --- drawing ---
@@ -232,7 +238,7 @@ function dots() {
   return box;
 }
 
-function drawBar(phones) {
+function drawBar(tabs, phones) {
   phone.dataset.service = service;
   const subtitle = $("subtitle");
   const desk = (shown && shown.desk) || "Desk";
@@ -243,6 +249,7 @@ function drawBar(phones) {
   const line = channel === "telegram" ? "Telegram" : channel;
   subtitle.textContent = !shown ? "nobody here yet" : shown.typing ? "typing …" : shown.blocked ? "blocked" : `${shown.name}'s phone · ${line}`;
   $("block").textContent = shown && shown.blocked ? "Unblock this desk" : "Block this desk";
+  $("silent").hidden = !(shown && (tabs.find((t) => t.service === service) || {}).silent);
   const mine = phones.filter((p) => p.service === service);
   const select = $("contacts");
   select.hidden = mine.length < 2;
@@ -268,13 +275,12 @@ function drawTabs(all, phones) {
       tab.dataset.tab = t.service;
       tab.setAttribute("role", "tab");
       tab.setAttribute("aria-controls", "conversation");
-      tab.addEventListener("click", () => { service = t.service; follow(); });
+      tab.addEventListener("click", () => choose(t.service));
       return tab;
     }));
   }
   for (const tab of row.children) {
     const chosenTab = tab.dataset.tab === service;
-    if (chosenTab && tab.getAttribute("aria-selected") !== "true") tab.scrollIntoView({ block: "nearest", inline: "nearest" });
     tab.setAttribute("aria-selected", String(chosenTab));
     tab.tabIndex = chosenTab ? 0 : -1;
   }
@@ -291,6 +297,16 @@ function drawNobody() {
 }
 
 // --- following the conversation ---
+
+// The strip breaks what is looked at here, unless told otherwise there.
+const looking = new BroadcastChannel("sandbox-service");
+
+function choose(name) {
+  service = name;
+  complain("");
+  looking.postMessage(name);
+  follow();
+}
 
 function follow() {
   if (source) source.close();
@@ -312,7 +328,7 @@ function follow() {
     if (shown) drawTalk();
     else drawNobody();
     drawTabs(news.tabs, news.phones);
-    drawBar(news.phones);
+    drawBar(news.tabs, news.phones);
     scheduleRead();
   };
   source.onerror = () => { $("subtitle").textContent = "connecting …"; };
@@ -331,9 +347,8 @@ $("tabs").addEventListener("keydown", (event) => {
   if (!step) return;
   const tabs = [...$("tabs").children];
   const next = tabs[(tabs.findIndex((tab) => tab.dataset.tab === service) + step + tabs.length) % tabs.length];
-  service = next.dataset.tab;
+  choose(next.dataset.tab);
   next.focus();
-  follow();
 });
 $("contacts").addEventListener("change", (event) => { chosen[service] = event.target.value; follow(); });
 
@@ -385,6 +400,9 @@ function fromMenu(id, work) {
 }
 fromMenu("read", () => act("read", {}));
 fromMenu("place", () => act("location", { latitude: 52.5163, longitude: 13.3777 }));
+fromMenu("silent", async () => {
+  if (await act("fall_silent", {})) say("For the service a day has passed: only templates arrive, until something is written here.");
+});
 fromMenu("block", () => act("block", { blocked: !(shown && shown.blocked) }));
 document.addEventListener("click", (event) => {
   const menu = document.querySelector(".menu");

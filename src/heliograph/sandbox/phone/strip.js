@@ -6,17 +6,17 @@ const $ = (id) => document.getElementById(id);
 // [group, [[words, note, fault without its service]]]
 const GROUPS = [
   ["It is refused, and says so", [
-    ["Too many requests", "429, without a time to come back", { mode: "rate_limited" }],
-    ["Too many requests, wait 10\u00a0s", "429 with Retry-After", { mode: "rate_limited", retry_after: 10 }],
-    ["Sending not permitted", "403 on sending; the key itself works", { mode: "not_permitted" }],
-    ["Server error", "500, and nothing was taken", { mode: "error_not_taken", operation: "send" }],
+    ["Too many requests", "without a time to come back", { mode: "rate_limited" }],
+    ["Too many requests, wait 10\u00a0s", "with a time to come back", { mode: "rate_limited", retry_after: 10 }],
+    ["Sending not permitted", "only sending is refused; the key itself works", { mode: "not_permitted" }],
+    ["Server error", "an error, and nothing was taken", { mode: "error_not_taken", operation: "send" }],
   ]],
   ["It may have arrived", [
-    ["Server error, yet taken", "500, although the message was delivered", { mode: "error_taken", operation: "send" }],
+    ["Server error, yet taken", "an error, although the message was delivered", { mode: "error_taken", operation: "send" }],
     ["Lose the answers", "delivered, then the line goes dead", { mode: "answer_lost", operation: "send" }],
     ["Lose the requests", "the line goes dead before anything arrives", { mode: "request_lost", operation: "send" }],
-    ["Garbled answers", "200 with a web page instead of an answer", { mode: "garbage", operation: "send" }],
-    ["Slow", "delivered at once, answered after 8 s", { mode: "slow", operation: "send", delay: 8 }],
+    ["Garbled answers", "a web page instead of an answer", { mode: "garbage", operation: "send" }],
+    ["Slow", "delivered at once, answered after 8\u00a0s", { mode: "slow", operation: "send", delay: 8 }],
   ]],
   ["The whole service", [
     ["Down", "connections are refused", { mode: "down" }],
@@ -26,7 +26,7 @@ const GROUPS = [
   ["What it tells the desk", [
     ["Everything twice", "each webhook call is made two times", { mode: "webhook_duplicated" }],
     ["In the wrong order", "two webhook calls change places", { mode: "webhook_reordered" }],
-    ["Late", "webhook calls come 10 s late", { mode: "webhook_late", delay: 10 }],
+    ["Late", "webhook calls come 10\u00a0s late", { mode: "webhook_late", delay: 10 }],
     ["Held back", "webhook calls wait until this is switched off", { mode: "webhook_held" }],
   ]],
 ];
@@ -102,7 +102,7 @@ function drawState() {
   const revoked = Boolean(find({ mode: "revoked" }));
   $("key").setAttribute("aria-pressed", String(revoked));
   $("key-title").textContent = revoked ? "Restore the key" : "Revoke the key";
-  $("key-note").textContent = revoked ? "Revoked: every call is answered 401." : "Every call is answered 401 until it is restored.";
+  $("key-note").textContent = revoked ? "Revoked: every call is refused." : "Every call is refused until it is restored.";
   for (const option of $("service").options) {
     const troubled = faults.filter((f) => f.service === option.value).length;
     option.textContent = troubled ? `${option.dataset.title} · ${troubled}` : option.dataset.title;
@@ -123,6 +123,14 @@ $("clear").addEventListener("click", async () => {
   await ask("POST", "webhooks/release", {});
 });
 $("service").addEventListener("change", () => { service = $("service").value; drawSwitches(); });
+
+// What is looked at on the phone is what one wants to break.
+new BroadcastChannel("sandbox-service").onmessage = (event) => {
+  if (!tabs.some((t) => t.service === event.data)) return;
+  service = event.data;
+  $("service").value = service;
+  drawSwitches();
+};
 
 function drawServices(all) {
   if (JSON.stringify(all) === JSON.stringify(tabs)) return;
