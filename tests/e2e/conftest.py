@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession
 
 from tests.databases import fresh_database
+from tests.e2e.clerk import Clerk
 from tests.e2e.processes import Desk, Remote, free_port, patient_client, sandbox
 
 
@@ -17,6 +18,14 @@ async def http() -> AsyncIterator[ClientSession]:
     """A client of nobody in particular."""
     async with patient_client() as session:
         yield session
+
+
+@pytest.fixture(scope="session")
+def clerk() -> Iterator[Clerk]:
+    """Runs the commands that prepare an installation."""
+    working = Clerk()
+    yield working
+    working.close()
 
 
 @pytest.fixture
@@ -28,7 +37,7 @@ async def remote(tmp_path: Path, http: ClientSession) -> AsyncIterator[Remote]:
 
 
 @pytest.fixture(params=["sqlite"])
-async def desk(request: pytest.FixtureRequest, tmp_path: Path, http: ClientSession, remote: Remote) -> AsyncIterator[Desk]:
+async def desk(request: pytest.FixtureRequest, tmp_path: Path, http: ClientSession, remote: Remote, clerk: Clerk) -> AsyncIterator[Desk]:
     """An installation with an account, an agent, a channel and a token; nothing runs yet."""
     async with contextlib.AsyncExitStack() as stack:
         database = ""
@@ -36,7 +45,7 @@ async def desk(request: pytest.FixtureRequest, tmp_path: Path, http: ClientSessi
             server = request.getfixturevalue("postgres_server")
             database = await stack.enter_async_context(fresh_database(server, "template1"))
         made = Desk(tmp_path, free_port(), database, http, remote)
-        await made.create()
+        await made.create(clerk.made)
         yield made
         if made.child is not None and made.child.process.returncode is None:
             made.child.kill()

@@ -14,7 +14,7 @@ from aiohttp import ClientError
 
 from heliograph.bootstrap.presence import present
 from tests.e2e import ledger
-from tests.e2e.processes import MASTER_KEY, PATIENCE, WEBHOOK_SECRET, Child, Desk, command, made
+from tests.e2e.processes import MASTER_KEY, PATIENCE, WEBHOOK_SECRET, Child, Desk, Made, command, made
 
 PREFIX = "HELIOGRAPH_CREDENTIAL__SUN__"
 SECRET = PREFIX + "KEY_SECRET"
@@ -31,7 +31,7 @@ class SharedDesk(Desk):
         base = {"HELIOGRAPH_DATABASE_URL": self.database} if self.database else {}
         return base | {PREFIX + name.upper(): value for name, value in self.credential.items()}
 
-    async def create(self) -> None:
+    async def create(self, made: Made) -> None:
         """Account, agent, channel and token, by the command line, before anything runs."""
         place = ("--data", str(self.data))
         seeded = await self.remote.ask("POST", "seed", {})

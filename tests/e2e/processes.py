@@ -10,7 +10,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
@@ -48,6 +48,12 @@ async def made(*arguments: str, lines: str = "", **extra: str) -> dict[str, Any]
     code, out, err = await command(*arguments, "--json", lines=lines, **extra)
     assert code == 0, err
     return dict(json.loads(out))
+
+
+class Made(Protocol):
+    """Something that runs `heliograph … --json` and returns its answer: `made`, or who does it without a new process."""
+
+    async def __call__(self, *arguments: str, lines: str = "", **extra: str) -> dict[str, Any]: ...
 
 
 @dataclass(slots=True)
@@ -177,7 +183,7 @@ class Desk:
         self.child = await start(self.output, "heliograph", *arguments, extra=self.variables() | extra)
         return self.child
 
-    async def create(self) -> None:
+    async def create(self, made: Made) -> None:
         """Account, agent, channel and token, by the command line, before anything runs."""
         place = ("--data", str(self.data))
         seeded = await self.remote.ask("POST", "seed", {})

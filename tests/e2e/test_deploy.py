@@ -12,6 +12,7 @@ import pytest
 from aiohttp import ClientSession
 
 from tests.databases import fresh_database
+from tests.e2e.clerk import Clerk
 from tests.e2e.deploying import SECRET, SharedDesk, Writing
 from tests.e2e.processes import Remote, command, free_port, start
 
@@ -21,14 +22,16 @@ CONVERSATIONS = 4
 
 
 @pytest.fixture
-async def desk(request: pytest.FixtureRequest, tmp_path: Path, http: ClientSession, remote: Remote) -> AsyncIterator[SharedDesk]:
+async def desk(
+    request: pytest.FixtureRequest, tmp_path: Path, http: ClientSession, remote: Remote, clerk: Clerk
+) -> AsyncIterator[SharedDesk]:
     async with AsyncExitStack() as stack:
         database = ""
         if request.param == "postgres":
             database = await stack.enter_async_context(fresh_database(request.getfixturevalue("postgres_server"), "template1"))
         made = SharedDesk(tmp_path, free_port(), database, http, remote)
         stack.push_async_callback(made.end_all)
-        await made.create()
+        await made.create(clerk.made)
         await made.admitted()
         await made.contacts(CONVERSATIONS)
         yield made
