@@ -1,5 +1,7 @@
 """Files of contacts are copied at once, through trouble, and what can never be had is said on the ticket."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -7,10 +9,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from heliograph.domain.content import Media, MediaKind
 from heliograph.domain.events import PartNotCarried
+from heliograph.ports.provider import Author, InboundMessage
 from heliograph.sandbox.wire import Upload
-from heliograph.services import inbound_files
+from heliograph.services import configure, inbound_files
 from heliograph.services.inbound_files import GIVEN_UP, KIND, LONGEST
+from heliograph.services.ingest import ingest
 from heliograph.storage.ledger import decode
 from tests.services.test_quarantine import Later
 from tests.web.installation import House, house
@@ -86,3 +91,49 @@ async def test_what_can_never_be_had_is_said_on_the_ticket(here: House) -> None:
     assert await waiting(here) == 0
     read = await context.store.events("acc_one", stream="ticket", stream_id=comment.ticket, after=0, limit=100)
     assert PartNotCarried("file", comment.id) in [decode(event) for event in read]
+
+
+async def stranger(here: House, url: str, number: int) -> None:
+    """Another account, whose own service has sent messages with a file at this address."""
+    context = here.application.context
+    account = await configure.create_account(context, "Stranger")
+    config = {"base_url": "https://service.example", "webhook_secret": "whsec_" + "A" * 44}
+    id = await configure.create_channel(context, account, here.application.specs["webhook"], name="x", config=config, actor="operator")
+    channel = await context.store.channel(account, id)
+    assert channel is not None
+    file = Media(MediaKind.FILE, "x", "image/png", None, remote=url)
+    await ingest(context, channel, [InboundMessage(f"e{n}", "c", "k", "", f"e{n}", Author.CONTACT, (file,), 1) for n in range(number)])
+
+
+async def test_an_address_that_is_none_ends_nobody_s_round(here: House) -> None:
+    await stranger(here, "http://[", 3)
+    await sends_a_file(here)
+    await inbound_files.step(here.application.context)
+    assert {document.account for document in await here.application.context.store.documents_of_all(KIND)} != {"acc_one"}
+    assert not await here.application.context.store.documents("acc_one", KIND)
+
+
+async def test_files_that_never_come_keep_no_other_account_waiting(here: House) -> None:
+    asked = asyncio.Event()
+
+    async def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        with contextlib.suppress(OSError):
+            await asyncio.sleep(30)
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    await stranger(here, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", 30)
+    context = here.application.context
+    round = asyncio.create_task(inbound_files.step(context))
+    await asyncio.wait_for(asked.wait(), 10)
+    await sends_a_file(here)
+
+    async def left() -> Any:
+        return await context.store.documents("acc_one", KIND)
+
+    await here.eventually(left, lambda documents: not documents)
+    assert not round.done()
+    round.cancel()
+    await asyncio.gather(round, return_exceptions=True)
+    server.close()

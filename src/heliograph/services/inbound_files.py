@@ -1,5 +1,6 @@
 """Files that contacts send are copied at once: providers keep them for days, or minutes, and an agent may look next month."""
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from typing import cast
@@ -11,7 +12,7 @@ from heliograph.domain.content import Content, Media
 from heliograph.domain.retry import SECOND
 from heliograph.ports import rows
 from heliograph.ports.provider import FetchesMedia, PollFailed
-from heliograph.ports.store import Changes, Conflict, Loose
+from heliograph.ports.store import Changes, Conflict, Loose, Unavailable
 from heliograph.services.channels import Connected
 from heliograph.services.context import Context, Missing
 from heliograph.services.parts import load_contents
@@ -21,8 +22,9 @@ from heliograph.services.sealed import Sealed
 KIND = "inbound_files"
 #: Microseconds: for how long one who fetches is given before another one tries, between tries that fail, and until it is given up.
 TAKEN, FIRST, LONGEST, GIVEN_UP = 300 * SECOND, 5 * SECOND, 3600 * SECOND, 3 * 86_400 * SECOND
-#: Comments whose files are fetched in one round.
-ROUND = 20
+#: Comments of an account whose files are fetched one after the other, accounts that are served at once (each may hold the bytes of a
+#: large file), and seconds between looks at what others have got meanwhile.
+ROUND, AT_ONCE, LOOK = 20, 8, 1.0
 
 
 class Waiting(msgspec.Struct):
@@ -79,17 +81,52 @@ async def _fetched(context: Context, connected: Connected | None, comment: str, 
         data = await cast("FetchesMedia", connected.provider).fetch_media(media)
     except PollFailed as failed:
         raise NotThere from failed
+    except Exception as bug:
+        # What one file's address does to a provider must not end the round of all others.
+        context.observe("provider_bug", {"provider": connected.spec.name, "error": type(bug).__name__})
+        raise NotThere from None
     await context.files.put(key_of(comment, index), data)
     return data
 
 
 async def step(context: Context) -> None:
-    """Fetch what is due. Several processes may run it: whoever notes first that it fetches does."""
+    """Fetch what is due, accounts beside each other: one whose files take long keeps no other waiting.
+
+    Several processes may run it: whoever notes first that it fetches does.
+    """
+    running: dict[str, asyncio.Task[bool]] = {}
+    failed: set[str] = set()
+    async with asyncio.TaskGroup() as tasks:
+        while True:
+            for account, due in (await _due(context)).items():
+                if account not in running and account not in failed and len(running) < AT_ONCE:
+                    running[account] = tasks.create_task(_copy_all(context, due))
+            if not running:
+                return
+            done, _ = await asyncio.wait(running.values(), timeout=LOOK, return_when=asyncio.FIRST_COMPLETED)
+            failed |= {account for account, task in running.items() if task in done and not task.result()}
+            running = {account: task for account, task in running.items() if task not in done}
+
+
+async def _due(context: Context) -> dict[str, list[tuple[rows.Document, Waiting]]]:
+    """By account: whoever has waited longest first."""
     now = context.clock.now()
     found = [(document, _waiting(document)) for document in await context.store.documents_of_all(KIND)]
-    due = sorted(((document, waiting) for document, waiting in found if waiting.ready_at <= now), key=lambda each: each[1].ready_at)
-    for document, waiting in due[:ROUND]:
-        await _copy(context, document, waiting)
+    by_account: dict[str, list[tuple[rows.Document, Waiting]]] = {}
+    for each in sorted((each for each in found if each[1].ready_at <= now), key=lambda each: each[1].ready_at):
+        by_account.setdefault(each[0].account, []).append(each)
+    return by_account
+
+
+async def _copy_all(context: Context, due: Sequence[tuple[rows.Document, Waiting]]) -> bool:
+    """The first of an account; False where the store ended it."""
+    try:
+        for document, waiting in due[:ROUND]:
+            await _copy(context, document, waiting)
+    except (Unavailable, Conflict) as passing:
+        context.observe("round_failed", {"error": type(passing).__name__})
+        return False
+    return True
 
 
 async def _copy(context: Context, document: rows.Document, waiting: Waiting) -> None:
