@@ -63,6 +63,8 @@ class Rates:
 
     channel: float | None = None
     conversation: float | None = None
+    #: Messages of one conversation that may come at once before its pace counts; what was sent ahead is waited for afterwards.
+    burst: int = 1
     #: All channels of one app at the provider together; `app_field` is the configuration field that names the app.
     app: float | None = None
     app_field: str = ""

@@ -48,7 +48,7 @@ SPEC = ProviderSpec(
     pause=0.0,
     receipts=frozenset(),
     # "One message per second per channel"; the limit of the whole workspace has no number.
-    rates=Rates(conversation=1.0),
+    rates=Rates(conversation=1.0, burst=5),
     setup=(
         "Open https://api.slack.com/apps, choose Create New App, From scratch, and the workspace.",
         "Under OAuth & Permissions, add the Bot Token Scopes chat:write, files:read, files:write, im:history, channels:history, "

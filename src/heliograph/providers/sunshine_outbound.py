@@ -119,8 +119,8 @@ SPEC = ProviderSpec(
         "In Admin Center (Apps and integrations, Conversations API) or in the dashboard of Sunshine Conversations, create an API key"
         " for the app and copy its key id and secret.",
         "Copy the app id from the same page.",
-        "Create a custom integration and copy its id. Its webhook is registered by `heliograph channel add`, or by hand: {webhook_url},"
-        " with all events of conversations, users and the switchboard.",
+        "Create a custom integration and copy its id. Give it one webhook, version v2, with the target {webhook_url} and all events of"
+        " conversations, users and the switchboard; copy the webhook's secret.",
         "If a bot answers first: add the custom integration to the switchboard and copy its name there.",
     ),
     docs="https://developer.zendesk.com/api-reference/conversations/",

@@ -121,8 +121,8 @@ SPEC = ProviderSpec(
     key_lifetime=None,
     pause=0.0,
     receipts=frozenset(),
-    # About one a second in a chat, thirty over all; 20 a minute in a group (the Bot API's FAQ).
-    rates=Rates(channel=30.0, conversation=1.0),
+    # About one a second in a chat, with short bursts, and thirty over all; 20 a minute in a group (the Bot API's FAQ).
+    rates=Rates(channel=30.0, conversation=1.0, burst=5),
     setup=(
         "In Telegram, write /newbot to @BotFather and follow its questions; it answers with a token.",
         "Paste the token. Without a public address the bot is polled, and nothing else is to be done.",

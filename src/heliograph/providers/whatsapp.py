@@ -80,8 +80,8 @@ SPEC = ProviderSpec(
     pause=0.5,
     receipts=frozenset({"delivered", "read", "failed"}),
     # Eighty a second for a number (raised to 1,000 by Meta itself, 20 where it is shared with the Business app), and to one
-    # contact one in six seconds (131056), of which a burst may be borrowed.
-    rates=Rates(channel=80.0, conversation=1 / 6),
+    # contact one in six seconds (131056), of which a burst may be borrowed; how large it may be is not promised.
+    rates=Rates(channel=80.0, conversation=1 / 6, burst=5),
     setup=(
         "In the App Dashboard (developers.facebook.com) create an app of type Business and add the product WhatsApp.",
         "WhatsApp, API Setup: add the phone number; copy Phone number ID and WhatsApp Business Account ID.",

@@ -109,13 +109,26 @@ class Lanes:
         #: Lane -> how many times slower than documented.
         self._slow: dict[str, float] = {}
         self._alone: set[str] = set()
+        #: Lane -> when all that it has sent would have been sent at its pace.
+        self._ahead: dict[str, int] = {}
         #: Channel -> the lane that was refused last, and when.
         self._refused: dict[str, tuple[str, int]] = {}
 
-    def interval(self, rates: Rates, lane: str) -> int:
-        """Microseconds from the start of one message of a conversation to that of the next."""
+    def next_at(self, rates: Rates, lane: str, started_at: int) -> int:
+        """When the next message of a conversation may start, after one that started then; 0 where its provider documents no pace."""
         if not rates.conversation:
             return 0
+        interval = self._interval(rates, lane)
+        if rates.burst <= 1 or lane in self._slow:
+            return started_at + interval
+        ahead = max(self._ahead.pop(lane, 0), started_at) + interval
+        if len(self._ahead) >= LANES:
+            del self._ahead[next(iter(self._ahead))]
+        self._ahead[lane] = ahead
+        return ahead - (rates.burst - 1) * interval
+
+    def _interval(self, rates: Rates, lane: str) -> int:
+        assert rates.conversation
         seconds = min(self._slow.get(lane, 1.0) / (rates.conversation * pacing.MARGIN), max(SLOWEST, 1 / rates.conversation))
         return int(seconds * SECOND)
 

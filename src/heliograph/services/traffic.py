@@ -98,8 +98,7 @@ class Traffic:
 
     def not_before(self, claimed: Claimed, connected: Connected) -> int:
         """When the next message of the conversation may start; 0 where its provider documents no pace of conversations."""
-        rates = connected.spec.rates
-        return claimed.delivery.started_at + self._lanes.interval(rates, claimed.lane) if rates.conversation else 0
+        return self._lanes.next_at(connected.spec.rates, claimed.lane, claimed.delivery.started_at)
 
     def next_at(self, now: int) -> int | None:
         """When there will be more room although nothing ends, where a claim has missed some."""
