@@ -4,7 +4,8 @@ VENV := .venv
 BENCH_VENV := .venv-bench
 BIN := $(VENV)/bin
 PIP_FLAGS := --disable-pip-version-check --no-input
-WORKERS ?= 2
+# One more than the cores of a small machine: many tests wait for a browser, a process or a lease.
+WORKERS ?= 3
 PYTEST_ARGS ?=
 UP_ARGS ?=
 
@@ -25,7 +26,7 @@ run: $(VENV)/.run ## Install, start a demo with a sandbox and print its address
 dev: $(VENV)/.dev ## Install what development and tests need
 
 test: check ## Check style, types and layers, and run all tests
-	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 check: $(VENV)/.dev ## Check style, types and layers only
 	@$(BIN)/python -m tests.chromium
