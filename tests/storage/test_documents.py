@@ -139,7 +139,10 @@ async def test_a_release_tries_its_version_beside_a_busy_one_that_holds_another(
     if engine.name != "postgres":
         pytest.skip("one process works on a SQLite file")
     places = await found_account(store, lanes=60)
-    puts = [rows.Credential("acc_a", "cre_1", "sandbox", "", "", "", NOW, "sunshine"), rows.ReleaseCredential("rel_1", "sunshine", "f1")]
+    puts: list[Any] = [
+        rows.Credential("acc_a", "cre_1", "sandbox", "", "", "", NOW, "sunshine"),
+        rows.ReleaseCredential("rel_1", "sunshine", "f1"),
+    ]
     await store.commit(Changes("acc_a", NOW, puts=[*puts, rows.ReleaseCredential("rel_2", "sunshine", version)]))
     await store.commit(Changes("", NOW, puts=[rows.ReleaseShare("rel_1", 50, 100), rows.ReleaseShare("rel_2", 0, 50)]))
     for place in places:
