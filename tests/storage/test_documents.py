@@ -1,6 +1,7 @@
 """Documents: rows of low traffic that somebody folds, written with compare-and-set and kept apart by account."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
