@@ -125,8 +125,8 @@ SPEC = ProviderSpec(
     rates=Rates(channel=30.0, conversation=1.0, burst=5),
     setup=(
         "In Telegram, write /newbot to @BotFather and follow its questions; it answers with a token.",
-        "Paste the token. Without a public address the bot is polled, and nothing else is to be done.",
-        "With a public address, updates can be pushed to {webhook_url}: `heliograph channel add` registers it with a secret of its own.",
+        "Paste the token. The bot is polled, so it needs no public address, and nothing else is to be done.",
+        "Where the bot had a webhook before, remove it (deleteWebhook of the Bot API): Telegram lets nobody poll while there is one.",
     ),
     docs="https://core.telegram.org/bots/api",
 )
