@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import cast
 from urllib.parse import quote
 
 import msgspec
@@ -12,8 +11,8 @@ from heliograph.domain import events as ev
 from heliograph.domain.content import Content, Location, Media, Rich, Text
 from heliograph.ports import rows
 from heliograph.ports.desk import Item
-from heliograph.ports.provider import FetchesMedia, PollFailed
-from heliograph.services.context import Context
+from heliograph.services import inbound_files
+from heliograph.services.context import Context, Missing
 from heliograph.services.desk_links import Linked
 from heliograph.services.files import LIMIT
 from heliograph.services.parts import load_contents
@@ -80,19 +79,14 @@ async def _files(
 
 
 async def _fetched(context: Context, linked: Linked, comment: rows.CommentRead, number: int, media: Media) -> Media | None:
-    """The provider's file in our store, under a name that a repeat has, too; None where it hands none out. Raises FileLater."""
-    connected = await context.channels.get(linked.account, linked.channel)
-    if connected is None or "fetch_media" not in connected.spec.capabilities:
-        return None
+    """The file as our copy of it, which is made now where there is none yet; None where nobody hands it out. Raises FileLater."""
     try:
-        data = await cast("FetchesMedia", connected.provider).fetch_media(media)
-    except PollFailed as failed:
-        raise FileLater(failed.result.reason.value) from failed
-    if len(data) > LIMIT:
+        data = await inbound_files.data_of(context, linked.account, comment, number)
+    except inbound_files.NotThere as later:
+        raise FileLater from later
+    except Missing:
         return None
-    key = f"{comment.id}_{number}"
-    await context.files.put(key, data)
-    return replace(media, file=key, remote=None)
+    return replace(media, file=inbound_files.key_of(comment.id, number), remote=None) if len(data) <= LIMIT else None
 
 
 def _words(content: Content) -> str:
