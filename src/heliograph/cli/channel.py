@@ -47,7 +47,7 @@ def add(
     Parameters
     ----------
     provider
-        sunshine or telegram.
+        The kind of service: telegram, whatsapp, slack … A wrong one is answered with all there are.
     account
         Id of the account.
     name

@@ -111,11 +111,6 @@ def moved(delivery: Delivery, policy: Policy, *, now: int) -> list[ev.Event]:
     return [ev.DoubtRaised(now if policy.dedupe is DedupeClass.KEY else now + policy.settle)]
 
 
-def not_started(delivery: Delivery, reason: Reason, *, now: int) -> list[ev.Event]:
-    """The attempt was recorded, and then the call was not made because a hold came in between."""
-    return [ev.AttemptDeferred(delivery.attempt, reason, "", now, 0)]
-
-
 def _not_taken(delivery: Delivery, reason: Reason, code: str, after: float | None, *, now: int, jitter: float) -> list[ev.Event]:
     n = delivery.attempt
     match REASONS[reason].effect:

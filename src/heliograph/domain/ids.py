@@ -1,17 +1,5 @@
 """Identifiers: opaque, time-ordered, readable by their prefix."""
 
-from typing import NewType
-
-AccountId = NewType("AccountId", str)
-TicketId = NewType("TicketId", str)
-CommentId = NewType("CommentId", str)
-DeliveryId = NewType("DeliveryId", str)
-ChannelId = NewType("ChannelId", str)
-ConversationId = NewType("ConversationId", str)
-ContactId = NewType("ContactId", str)
-AgentId = NewType("AgentId", str)
-CredentialId = NewType("CredentialId", str)
-
 
 def id_value(now: int, entropy: int) -> int:
     """`now` (microseconds) keeps new rows together in the indexes, 40 bits of `entropy` keep them apart."""

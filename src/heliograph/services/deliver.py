@@ -8,6 +8,7 @@ from dataclasses import replace
 from heliograph.domain import decide
 from heliograph.domain.delivery import Delivery, Question
 from heliograph.domain.events import ControlRefused, ControlTaken
+from heliograph.domain.health import SEND
 from heliograph.domain.outcomes import Accepted, Deferred, Refused, SendResult, Unknown
 from heliograph.domain.reasons import REASONS, Effect, Reason
 from heliograph.domain.retry import SECOND
@@ -263,7 +264,7 @@ class Delivering:
                 until = now + int((result.after if result.after is not None else UNTOLD) * SECOND)
                 changes.puts.append(rows.Throttle(changes.account, connected.channel.id, until))
         elif not isinstance(result, Accepted) and self._is_the_channels(claimed, result):
-            await hold(store, changes, connected, result.reason, result.code, "send", now=now)
+            await hold(store, changes, connected, result.reason, result.code, SEND, now=now)
         elif claimed.trial and _got_through(result):
             await prove(store, changes, connected, now=now)
 

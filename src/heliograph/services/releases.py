@@ -9,7 +9,7 @@ from heliograph.domain import gate, release_events as ev
 from heliograph.domain.event import Event
 from heliograph.domain.events import TrialStarted
 from heliograph.domain.gate import Outcome, Proof, Release, Stage
-from heliograph.domain.health import Condition, Health
+from heliograph.domain.health import SEND, Condition, Health
 from heliograph.domain.retry import SECOND
 from heliograph.ports import rows
 from heliograph.ports.store import Changes, Fold, Loose, Store
@@ -251,7 +251,7 @@ def _in_sending(event: rows.EventRead) -> bool:
     if event.kind not in ("hold_started", "hold_prolonged"):
         return False
     operation: object = msgspec.json.decode(event.data, type=dict[str, object]).get("operation")
-    return operation == "send"
+    return operation == SEND
 
 
 def variable_of(subject: str, mine: Kept, theirs: Kept | None) -> str:
