@@ -1,9 +1,12 @@
 """What all tests share: Hypothesis profiles, where files go, databases, and the browser that browser tests use."""
 
 import os
+from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 from hypothesis import settings
+from playwright.async_api import Browser, async_playwright
 
 from tests import chromium, parsing, scratch
 from tests.databases import empty_database, postgres, postgres_server, server_folder
@@ -33,3 +36,20 @@ def chromium_path() -> str:
             pytest.fail(chromium.describe())
         pytest.skip(chromium.describe())
     return path
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chrome(chromium_path: str) -> AsyncIterator[Browser]:
+    """The one browser of all tests of a process: starting it costs more than most of them."""
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path=chromium_path, args=list(chromium.ARGUMENTS))
+        yield launched
+        await launched.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(chrome: Browser) -> AsyncIterator[Browser]:
+    """The browser, without anything that a test before has left. Tests with it run on the session's loop."""
+    yield chrome
+    for context in chrome.contexts:
+        await context.close()

@@ -1,32 +1,24 @@
 """Fifty replies that ask are decided in bulk in less than a minute of a person's time, in the real page."""
 
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest_asyncio
-from playwright.async_api import Browser, Locator, Page, async_playwright, expect
+import pytest
+from playwright.async_api import Browser, Locator, Page, expect
 
 from heliograph.domain.delivery import Question
 from heliograph.domain.events import QuestionRaised
 from heliograph.ports.store import Changes, Fold
-from tests import chromium
 from tests.incidents.serving import Served, served
 from tests.incidents.town import Town, town
+
+#: One loop for all, as there is one browser.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 #: Seconds, by the keystroke-level model of Card, Moran and Newell: to make up one's mind, to point and click, and for a word that is read.
 MIND, CLICK, WORD = 1.35, 1.3, 0.25
 BAR = 60.0
 QUESTIONS = (Question.WAITED_TOO_LONG, Question.SOLVED_SINCE, Question.CONTACT_WROTE)
-
-
-@pytest_asyncio.fixture
-async def browser(chromium_path: str) -> AsyncIterator[Browser]:
-    """A browser of this test's own."""
-    async with async_playwright() as playwright:
-        opened = await playwright.chromium.launch(executable_path=chromium_path, args=list(chromium.ARGUMENTS))
-        yield opened
-        await opened.close()
 
 
 class Person:

@@ -1,31 +1,22 @@
 """The operators' pages in a real browser: at phone and desktop width, light and dark, by keyboard, and without a complaint."""
 
 import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from heliograph.domain.incident import Incident, Phase
-from tests import chromium
 from tests.incidents.serving import Served, served
 from tests.incidents.test_operators import asking, shaken
 from tests.incidents.town import town
 
+#: One loop for all, as there is one browser.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 WIDTHS = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1280, "height": 900}}
 #: A folder for pictures of what the tests see, for people who look at them.
 PICTURES = os.environ.get("HELIOGRAPH_PICTURES", "")
-
-
-@pytest_asyncio.fixture
-async def browser(chromium_path: str) -> AsyncIterator[Browser]:
-    """A browser of this test's own."""
-    async with async_playwright() as playwright:
-        opened = await playwright.chromium.launch(executable_path=chromium_path, args=list(chromium.ARGUMENTS))
-        yield opened
-        await opened.close()
 
 
 async def enter(browser: Browser, there: Served, path: str, *, width: str, scheme: str, said: list[str]) -> Page:

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 
 import aiohttp
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
 
 from heliograph.sandbox.faults import Mode
 from heliograph.sandbox.server import RunningSandbox, new_sandbox, start
 from heliograph.sandbox.world import Demo
-from tests import chromium
+
+#: One loop for all, as there is one browser.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @dataclass
@@ -44,16 +47,15 @@ class Setup:
         return await self.call("/messages", {"author": {"type": "business"}, "content": content, "metadata": {"id": key}})
 
 
-@pytest.fixture
-async def setup(chromium_path: str) -> AsyncIterator[Setup]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def setup(browser: Browser) -> AsyncIterator[Setup]:
     sandbox = new_sandbox(seed=1)
     running = await start(host="127.0.0.1", port=0, sandbox=sandbox)
     demo = sandbox.seed_demo()
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium_path, args=list(chromium.ARGUMENTS))
-        made = Setup(running, demo, browser)
-        yield made
-        await browser.close()
+    made = Setup(running, demo, browser)
+    yield made
+    for context in browser.contexts:
+        await context.close()
     await running.stop()
     assert made.complaints == []
 
