@@ -62,6 +62,7 @@ WEBHOOK_MODES = (
 _SEND_ONLY = (Mode.NOT_PERMITTED, Mode.RECEIPT_FAILURE)
 _WHOLE_SERVICE = (Mode.DOWN, Mode.BOT_OWNS)
 _GARBAGE = b"<!doctype html><title>Maintenance</title><h1>We'll be right back</h1>"
+_CODES = {Mode.REVOKED: 401, Mode.NOT_PERMITTED: 403, Mode.RATE_LIMITED: 429}
 
 
 class BadFault(ValueError):
@@ -233,6 +234,11 @@ class Faults:
                 del self._active[fault.id]
                 self._changed()
         return True
+
+
+def code_of(fault: Fault) -> int:
+    """The HTTP code with which a fault answers."""
+    return fault.code or _CODES.get(fault.mode, 500)
 
 
 def network_outcome(fault: Fault) -> Outcome:

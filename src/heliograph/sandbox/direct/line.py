@@ -20,9 +20,9 @@ from heliograph.sandbox.direct.line_messages import (
     said,
     source,
 )
-from heliograph.sandbox.direct.service import Call, DirectService, Problem, Route, code_of, served
+from heliograph.sandbox.direct.service import Call, DirectService, Problem, Route, served
 from heliograph.sandbox.direct.state import Account, Place, Post
-from heliograph.sandbox.faults import Fault, Mode
+from heliograph.sandbox.faults import Fault, Mode, code_of
 from heliograph.sandbox.outbox import RetryPolicy, Target
 from heliograph.sandbox.service import Act, Hub, text
 from heliograph.sandbox.wire import SECOND, Json, Request, Response, answer

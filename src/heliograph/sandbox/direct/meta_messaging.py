@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 
 from heliograph.sandbox.direct.meta_contact import MetaContact
 from heliograph.sandbox.direct.meta_sending import attachment_of, shown_of, text_of
-from heliograph.sandbox.direct.service import Call, Problem, Route, code_of, served
+from heliograph.sandbox.direct.service import Call, Problem, Route, served
 from heliograph.sandbox.direct.state import Account, Place, Post
-from heliograph.sandbox.faults import Fault, Mode
+from heliograph.sandbox.faults import Fault, Mode, code_of
 from heliograph.sandbox.wire import SECOND, Json, Request, Response, answer
 
 DAY = 86_400 * SECOND

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from urllib.parse import unquote
 
 from heliograph.sandbox.direct.state import Account, Place, Post
-from heliograph.sandbox.faults import Fault, Mode, carry_out, network_outcome
+from heliograph.sandbox.faults import Fault, carry_out, network_outcome
 from heliograph.sandbox.journal import Arrival, describe
 from heliograph.sandbox.outbox import RetryPolicy, Target
 from heliograph.sandbox.service import Act, Hub, flag, number, text, upload
@@ -15,7 +15,6 @@ from heliograph.sandbox.wire import SECOND, Json, Outcome, Park, Reply, Request,
 
 #: The phone shows the end of a long conversation only.
 LATEST = 200
-DEFAULT_CODES = {Mode.REVOKED: 401, Mode.NOT_PERMITTED: 403, Mode.RATE_LIMITED: 429}
 
 
 class Problem(Exception):
@@ -70,7 +69,7 @@ class DirectService:
         raise NotImplementedError
 
     def refuse(self, fault: Fault) -> Response:
-        """An error in the service's own shape; `code_of(fault)` gives its HTTP code."""
+        """An error in the service's own shape; `faults.code_of` gives its HTTP code."""
         raise NotImplementedError
 
     def nowhere(self) -> Response:
@@ -307,11 +306,6 @@ class DirectService:
         for account in found:
             account.revoked = revoked
         return bool(found)
-
-
-def code_of(fault: Fault) -> int:
-    """The HTTP code with which a fault answers."""
-    return fault.code or DEFAULT_CODES.get(fault.mode, 500)
 
 
 def served(file: Upload) -> Response:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from heliograph.sandbox.direct import slack_files
-from heliograph.sandbox.direct.service import Call, DirectService, Route, code_of
+from heliograph.sandbox.direct.service import Call, DirectService, Route
 from heliograph.sandbox.direct.slack_messages import (
     APP,
     BOT,
@@ -29,7 +29,7 @@ from heliograph.sandbox.direct.slack_messages import (
     whole,
 )
 from heliograph.sandbox.direct.state import Account, Place, Post
-from heliograph.sandbox.faults import Fault, Mode
+from heliograph.sandbox.faults import Fault, Mode, code_of
 from heliograph.sandbox.outbox import RetryPolicy
 from heliograph.sandbox.service import Act, text
 from heliograph.sandbox.wire import SECOND, Json, Request, Response, Upload

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from heliograph.sandbox.direct import twilio_files, twilio_templates
-from heliograph.sandbox.direct.service import Call, DirectService, Route, code_of
+from heliograph.sandbox.direct.service import Call, DirectService, Route
 from heliograph.sandbox.direct.state import Account, Place, Post
 from heliograph.sandbox.direct.twilio_messages import (
     SMS_LIMIT,
@@ -27,7 +27,7 @@ from heliograph.sandbox.direct.twilio_messages import (
     shown,
     signed,
 )
-from heliograph.sandbox.faults import Fault, Mode
+from heliograph.sandbox.faults import Fault, Mode, code_of
 from heliograph.sandbox.outbox import RetryPolicy, Target
 from heliograph.sandbox.service import Act, text
 from heliograph.sandbox.wire import SECOND, Json, Request, Response, Upload, answer

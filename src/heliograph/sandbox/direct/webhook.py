@@ -11,9 +11,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from heliograph.sandbox.direct.service import Call, DirectService, Problem, Route, code_of, served
+from heliograph.sandbox.direct.service import Call, DirectService, Problem, Route, served
 from heliograph.sandbox.direct.state import Account, Place, Post
-from heliograph.sandbox.faults import Fault
+from heliograph.sandbox.faults import Fault, code_of
 from heliograph.sandbox.ids import iso
 from heliograph.sandbox.outbox import RetryPolicy
 from heliograph.sandbox.service import Act

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from heliograph.sandbox.direct import whatsapp_events as events, whatsapp_templates as templates
-from heliograph.sandbox.direct.service import Call, DirectService, Route, code_of, seconds, served
+from heliograph.sandbox.direct.service import Call, DirectService, Route, seconds, served
 from heliograph.sandbox.direct.state import Account, Place, Post
 from heliograph.sandbox.direct.whatsapp_messages import DAY, Reader, kinds_of_files, most_bytes, problem
-from heliograph.sandbox.faults import Fault, Mode
+from heliograph.sandbox.faults import Fault, Mode, code_of
 from heliograph.sandbox.outbox import RetryPolicy
 from heliograph.sandbox.service import Act, flag, text
 from heliograph.sandbox.wire import SECOND, Json, Request, Response, Upload, answer

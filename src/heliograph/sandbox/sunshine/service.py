@@ -3,7 +3,7 @@
 from dataclasses import replace
 from urllib.parse import unquote
 
-from heliograph.sandbox.faults import Fault, Mode, Strike, carry_out, network_outcome
+from heliograph.sandbox.faults import Fault, Strike, carry_out, code_of, network_outcome
 from heliograph.sandbox.journal import Arrival, Journal, describe
 from heliograph.sandbox.sunshine import apps, conversations, integrations, messages, users
 from heliograph.sandbox.sunshine.acts import acts
@@ -25,7 +25,6 @@ _FAULT_ERRORS = {
     500: ("internal_server_error", "Internal server error"),
     503: ("service_unavailable", "Service unavailable"),
 }
-_DEFAULT_CODES = {Mode.REVOKED: 401, Mode.NOT_PERMITTED: 403, Mode.RATE_LIMITED: 429}
 
 
 class Sunshine:
@@ -136,7 +135,7 @@ def _noted(arrival: Arrival, outcome: Outcome) -> Outcome:
 
 
 def _refuse(fault: Fault) -> Response:
-    code = fault.code or _DEFAULT_CODES.get(fault.mode, 500)
+    code = code_of(fault)
     error, title = _FAULT_ERRORS.get(code, ("error", "Error"))
     response = answer(code, {"errors": [{"code": error, "title": title}]})
     return response.with_header("retry-after", str(fault.retry_after)) if fault.retry_after is not None else response

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import unquote
 
-from heliograph.sandbox.faults import Fault, Faults, Mode, carry_out, network_outcome
+from heliograph.sandbox.faults import Fault, Faults, carry_out, code_of, network_outcome
 from heliograph.sandbox.journal import Arrival, Journal, describe
 from heliograph.sandbox.telegram import receiving, sending
 from heliograph.sandbox.telegram.acts import acts
@@ -35,7 +35,6 @@ _METHODS: dict[str, tuple[str, str, _Method]] = {
     )
 }
 _TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]{30,}")
-_DEFAULT_CODES = {Mode.REVOKED: 401, Mode.NOT_PERMITTED: 403, Mode.RATE_LIMITED: 429}
 _TITLES = {
     400: "Bad Request", 401: "Unauthorized", 402: "Payment Required", 403: "Forbidden: bot can't initiate conversation with a user",
     429: "Too Many Requests", 500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable",
@@ -162,7 +161,7 @@ def _noted(arrival: Arrival, outcome: Outcome) -> Outcome:
 
 
 def _refuse(fault: Fault) -> Response:
-    code = fault.code or _DEFAULT_CODES.get(fault.mode, 500)
+    code = code_of(fault)
     title = _TITLES.get(code, "Error")
     if code == 429 and fault.retry_after is not None:
         description = f"{title}: retry after {fault.retry_after}"

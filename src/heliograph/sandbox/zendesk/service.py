@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from heliograph.sandbox.faults import Fault, Mode, carry_out, network_outcome
+from heliograph.sandbox.faults import Fault, carry_out, code_of, network_outcome
 from heliograph.sandbox.journal import Arrival, describe
 from heliograph.sandbox.service import Act, Hub
 from heliograph.sandbox.wire import Json, Outcome, Park, Reply, Request, Response, answer
@@ -14,7 +14,6 @@ from heliograph.sandbox.zendesk import control, framework, integrations, reading
 from heliograph.sandbox.zendesk.center import SERVICE, Center, Problem, Settings
 from heliograph.sandbox.zendesk.state import Instance, User
 
-_DEFAULT_CODES = {Mode.REVOKED: 401, Mode.NOT_PERMITTED: 403, Mode.RATE_LIMITED: 429}
 _WORDS = {
     401: ("invalid_token", "The access token provided is expired, revoked, malformed or invalid"),
     403: ("Forbidden", "You do not have access to this page"),
@@ -194,5 +193,5 @@ def _words(code: int) -> Response:
 
 
 def _refuse(fault: Fault) -> Response:
-    response = _words(fault.code or _DEFAULT_CODES.get(fault.mode, 500))
+    response = _words(code_of(fault))
     return response.with_header("retry-after", str(fault.retry_after)) if fault.retry_after is not None else response
