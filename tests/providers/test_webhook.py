@@ -334,3 +334,15 @@ async def test_the_example_of_the_page_is_a_channel(tmp_path: Path, http: Aiohtt
         assert await stranger.check() == Invalid(Reason.BAD_CREDENTIALS, "401")
         late: Any = configured("webhook", config, http, NOON)
         assert await late.check() == Invalid(Reason.BAD_CREDENTIALS, "401")
+
+
+def test_an_id_that_is_longer_than_the_schema_lets_it_be_is_none() -> None:
+    def parsed(**event: Any) -> Any:
+        body = {"events": [{"type": "message", "id": "e", "conversation": "c", "contents": [{"kind": "text", "text": "hi"}], **event}]}
+        return webhook_inbound.parse_body(json.dumps(body).encode())[0]
+
+    long = "x" * 256
+    assert parsed(id="x" * 255).event_id == "x" * 255
+    assert parsed(id=long).event_id.startswith("body:") and parsed(id=long).conversation == "c"
+    assert parsed(message_id=long).message_id == "e" and parsed(contact=long).contact == ""
+    assert parsed(conversation=long).why == "incomplete_message"

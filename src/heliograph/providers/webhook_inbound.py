@@ -20,7 +20,7 @@ from heliograph.ports.provider import (
     Receipt,
 )
 from heliograph.providers import wire
-from heliograph.providers.wire import ident, micros, rows, table, text
+from heliograph.providers.wire import micros, rows, table, text
 
 #: What a refusal may name as its reason. The rest of the reasons are for us to find, and count as unknown.
 REASONS = frozenset(
@@ -42,6 +42,15 @@ REASONS = frozenset(
 
 #: Why a message that was taken may have failed after all.
 LATER = REASONS - {Reason.MOVED}
+
+#: Characters of an id, as the schema has it: databases do not keep just any length where they must find it again.
+LONGEST_ID = 255
+
+
+def ident(value: Any) -> str:
+    """An identifier of the service's; "" where it is none, or longer than the schema lets it be."""
+    id = wire.ident(value)
+    return id if len(id) <= LONGEST_ID else ""
 
 
 def parse_body(body: bytes) -> list[Inbound]:
