@@ -60,3 +60,14 @@ async def test_whoever_has_the_address_may_read_the_file_and_cannot_run_it(here:
         assert "sandbox" in answer.headers["content-security-policy"] and answer.headers["x-content-type-options"] == "nosniff"
     for wrong in ("/files/x/y", path.replace("/files/", "/files/A"), "/files/%00/y"):
         assert (await here.send("GET", wrong, by="")).code == 404
+
+
+@pytest.mark.parametrize("odd", ["text/html\r\nx-evil: 1\r\n\r\n<script>", "text/plain; name=日本", "a" * 300, "image/png\x00", ""])
+async def test_whatever_a_contact_s_file_calls_itself_it_can_be_fetched(here: House, odd: str) -> None:
+    context = here.application.context
+    await context.files.put("fil_1", b"bytes")
+    media = dataclasses.replace(MEDIA, media_type=odd)
+    address = Addresses(here.url, context.channels.vault.prints).file(media, now=context.clock.now())
+    answer = await here.send("GET", address.removeprefix(here.url), by="")
+    assert (answer.code, answer.body, answer.headers["content-type"]) == (200, b"bytes", "application/octet-stream")
+    assert "x-evil" not in answer.headers

@@ -5,10 +5,13 @@ import json
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
 from hypothesis import given, strategies as st
 
 from heliograph.desks.zendesk import calls, shapes
-from heliograph.ports.desk import Item, Malformed, Took
+from heliograph.desks.zendesk.desk import ZendeskDesk
+from heliograph.ports.desk import Door, Fetched, Item, Malformed, Took
+from heliograph.ports.http import HttpResponse
 
 NAMES = st.sampled_from([
     "message", "metadata", "thread_id", "parent_id", "recipient_id", "request_unique_identifier", "file_urls[]", "state", "subdomain",
@@ -78,3 +81,21 @@ def test_results_are_matched_by_their_ids() -> None:
     body = json.dumps({"results": [{"external_resource_id": id, "status": {"code": code}} for id, code in codes.items()]})
     taken = shapes.taken(items, body.encode())
     assert taken is not None and [each.took for each in taken] == [Took.DONE, Took.FAILED, Took.HALTED, Took.HALTED]
+
+
+class Answers:
+    """`ports.Http` that has one answer."""
+
+    def __init__(self, headers: dict[str, str]) -> None:
+        self._headers = headers
+
+    async def request(self, *_: object, **__: object) -> HttpResponse:
+        return HttpResponse(200, self._headers, b"bytes")
+
+
+@pytest.mark.parametrize("kind", ["text/\udcdc", "image/png\x01", "x" * 9000, "", "日本/語"])
+async def test_a_file_s_name_and_type_can_be_kept(kind: str) -> None:
+    headers = {"content-disposition": 'attachment; filename="\udcdcber.png"', "content-type": kind}
+    door = Door("https://acme.zendesk.com", "i", "t")
+    fetched = await ZendeskDesk(Answers(headers)).fetch(door, "https://acme.zendesk.com/a", limit=100)
+    assert fetched == Fetched("�ber.png", "application/octet-stream", b"bytes")

@@ -1,5 +1,6 @@
 """Files for providers and desks that fetch them by address: whoever has the address may read it, and nobody can guess one."""
 
+import re
 from typing import Any
 
 from litestar import Request, Response, route
@@ -8,6 +9,8 @@ from litestar.params import FromPath
 from heliograph.bootstrap.application import Application
 from heliograph.web.problems import answer
 
+#: What a contact's provider calls the type of a file may be anything; a header may not.
+MEDIA_TYPE = re.compile(r"^[\w!#$&^.+-]{1,60}/[\w!#$&^.+-]{1,60}(?: ?; ?[\w.+-]{1,30}=[\w.+,-]{1,60})?\Z", re.ASCII)
 HEADERS = {
     "cache-control": "private, max-age=86400",
     "content-security-policy": "sandbox; default-src 'none'",
@@ -28,7 +31,8 @@ async def file(request: Request[Any, Any, Any], token: FromPath[str], name: From
         data = await context.files.get(opened.key)
     except KeyError:
         return answer(404, "There is no such file any more.")
-    return Response(data, media_type=opened.media_type, headers=HEADERS)
+    media_type = opened.media_type if MEDIA_TYPE.match(opened.media_type) else "application/octet-stream"
+    return Response(data, media_type=media_type, headers=HEADERS)
 
 
 ROUTES = [file]

@@ -1,5 +1,6 @@
 """Zendesk behind the port of a desk: one call each, and what its answer means."""
 
+import re
 from collections.abc import Mapping, Sequence
 from email.message import Message
 from typing import Any
@@ -16,6 +17,7 @@ TIMEOUT, PUSH_TIMEOUT, FILE_TIMEOUT = 20.0, 60.0, 120.0
 #: Zendesk hands files out from another host of its own.
 REDIRECTS = 3
 MOST_WAIT = 900.0
+MEDIA_TYPE = re.compile(r"^[\w!#$&^.+-]{1,60}/[\w!#$&^.+-]{1,60}\Z", re.ASCII)
 
 
 class ZendeskDesk(Desk):
@@ -136,8 +138,9 @@ def _split(url: str) -> Any:
 
 
 def _file(path: str, answer: HttpResponse) -> Fetched:
-    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower() or "application/octet-stream"
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     told = Message()
     told["content-disposition"] = answer.headers.get("content-disposition", "")
     name = told.get_filename() or unquote(path.rsplit("/", 1)[-1])
-    return Fetched(name or "file", kind, answer.body)
+    # Bytes of a header that are no UTF-8 come as lone surrogates, which no store takes.
+    return Fetched(name or "file", kind if MEDIA_TYPE.match(kind) else "application/octet-stream", answer.body)
