@@ -47,3 +47,17 @@ async def test_a_shared_credential_goes_nowhere_else(tmp_path: Path) -> None:
         await change_channel(context, account, channel, config={"base_url": "https://evil.example"}, actor="a")
     await change_channel(context, account, channel, config={"base_url": "https://api.telegram.org"}, actor="a", name="y")
     await application.close()
+
+
+@pytest.mark.parametrize(
+    "bad", ["HTTPS://slow.example", "http://[", "https://", "https://a b/", "ftp://a", "https://a\\@b/", "https://a:b@c/"]
+)
+async def test_an_address_is_read_alike_by_everybody(tmp_path: Path, bad: str) -> None:
+    application = await build(Config(tmp_path, b"k" * 32, http_process=False))
+    account = await create_account(application.context, "One")
+    spec = application.specs["telegram"]
+    with pytest.raises(Invalid, match="Address"):
+        await create_channel(application.context, account, spec, name="x", config={"token": "1:s", "base_url": bad}, actor="a")
+    for good in ("http://127.0.0.1:8081", "https://[::1]:80/x?y", "https://bücher.example/a/"):
+        await create_channel(application.context, account, spec, name="x", config={"token": "1:s", "base_url": good}, actor="a")
+    await application.close()

@@ -1,6 +1,7 @@
 """Create and change accounts, agents, channels and API tokens; every change is an event, every secret is sealed."""
 
 import hashlib
+import re
 from collections.abc import Collection, Mapping
 
 import msgspec
@@ -13,6 +14,9 @@ from heliograph.ports.provider import Field, ProviderSpec
 from heliograph.ports.store import Changes, Fold, Loose
 from heliograph.services.channels import place, seconds
 from heliograph.services.context import Context, Invalid, Missing
+
+#: What every reader of an address takes for the same host.
+ADDRESS = re.compile(r"^https?://(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?(?:[/?#][^\s\\]*)?\Z")
 
 
 async def create_account(context: Context, name: str, *, locale: str = "en", id: str = "") -> str:
@@ -57,6 +61,8 @@ def check_config(spec: ProviderSpec, config: Mapping[str, str], *, given: Collec
             raise Invalid(f"{field.label} is missing.")
         if value and name.endswith("_seconds") and seconds(value) is None:
             raise Invalid(f"{field.label}: a number from 0 to 86400.")
+        if value and name.endswith("_url") and not ADDRESS.match(value):
+            raise Invalid(f"{field.label}: an address that begins with https:// or http:// and names a host.")
         if value:
             (secret if field.secret else plain)[name] = value
     return plain, secret
