@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from heliograph.domain import delivery as deliveries, events as ev
@@ -14,6 +15,7 @@ from heliograph.storage.ledger import decode
 from heliograph.storage.reads import make_delivery
 from tests.sim.loop import SECOND
 from tests.sim.simulation import Simulation
+from tests.sim.world import Place
 from tests.storage.law import check_all
 
 #: Faults that must never spend a message.
@@ -21,6 +23,7 @@ FOREIGN = frozenset({Effect.HOLD_CHANNEL, Effect.HOLD_CREDENTIAL, Effect.WAIT})
 #: Events after which a reply may be accepted late, or once more: somebody decided, or the provider handed it back.
 DECIDED = (ev.Resent, ev.MarkedSent, ev.ReplyCancelled, ev.ReceiptReturned)
 SETTLE = 60.0
+REPLACED = ev.ConversationReplaced.kind
 EVENTS = f"SELECT {', '.join(EventRead._fields)} FROM event WHERE subject = ? ORDER BY position"
 
 
@@ -33,6 +36,10 @@ class Past(NamedTuple):
     text: str
     events: list[tuple[Event, int]]
     taken: list[Taken]
+
+    def began(self, at: int) -> int:
+        """When the attempt was started that was under way then."""
+        return max((when for event, when in self.events if isinstance(event, ev.AttemptStarted) and when <= at), default=0)
 
     def count(self, *kinds: type[Event]) -> int:
         """How many events of these kinds."""
@@ -72,10 +79,10 @@ def _pasts(sim: Simulation) -> list[Past]:
     services = {channel.id: service for service, channel in sim.channels.items()}
     taken: dict[tuple[str, str, str], list[Taken]] = defaultdict(list)
     for each in sim.world.sandbox.tally.taken():
-        taken[(each.service, each.conversation, each.text)].append(each)
+        taken[(*sim.world.current(Place(each.service, each.conversation)), each.text)].append(each)
     found = []
     for row in map(make_delivery, run("SELECT * FROM delivery ORDER BY lane, seq")):
-        place = (services[row.channel], addresses[row.lane], texts[row.id]["text"])
+        place = (*sim.world.current(Place(services[row.channel], addresses[row.lane])), texts[row.id]["text"])
         reads = map(EventRead._make, run(EVENTS, row.id))
         found.append(Past(row, *place, [(decode(read), read.recorded_at) for read in reads], taken.get(place, [])))
     return found
@@ -157,22 +164,51 @@ def _order(sim: Simulation, pasts: list[Past]) -> None:
     """I3: by the provider's acceptance, unless somebody decided otherwise before."""
     lanes: dict[str, list[Past]] = defaultdict(list)
     for past in pasts:
-        if past.taken:
-            lanes[past.row.lane].append(past)
+        lanes[past.row.lane].append(past)
     for members in lanes.values():
-        for at, past in enumerate(members):
-            first = past.taken[0]
-            later = [other for other in members[at + 1 :] if other.taken[0].sequence < first.sequence]
-            excused = any(isinstance(event, DECIDED) and when <= first.at for event, when in past.events)
-            if later and not excused:
-                sim.violated(f"I3 {past.row.id} (place {past.row.seq}) was overtaken by place {later[0].row.seq} at {past.service}")
+        members.sort(key=lambda past: past.row.seq)
+        _one_order(sim, list(enumerate(members)), since=0)
+    for group, since in _merged(sim):
+        # A lane's own order counts more than what clocks said.
+        turns = [
+            (turn, past)
+            for lane in group
+            for past, turn in zip(lanes[lane], accumulate((past.row.queued_at for past in lanes[lane]), max), strict=True)
+        ]
+        _one_order(sim, sorted(turns, key=lambda each: each[0]), since=since)
+
+
+def _one_order(sim: Simulation, members: list[tuple[int, Past]], *, since: int) -> None:
+    """Nothing that was started after `since` was taken before what has an earlier turn."""
+    taken = [(turn, past) for turn, past in members if past.taken]
+    for at, (turn, past) in enumerate(taken):
+        first = past.taken[0]
+        if any(isinstance(event, DECIDED) and when <= first.at for event, when in past.events):
+            continue
+        for other_turn, other in taken[at + 1 :]:
+            if other_turn > turn and other.taken[0].sequence < first.sequence and other.began(other.taken[0].at) > since:
+                sim.violated(
+                    f"I3 {past.row.id} (place {past.row.seq}) was overtaken by place {other.row.seq} of {other.row.lane} at {past.service}"
+                )
+                break
+
+
+def _merged(sim: Simulation) -> list[tuple[list[str], int]]:
+    """Lanes that we know to lead to one conversation, and since when we know of all of them."""
+    known: dict[str, tuple[list[str], int]] = {}
+    lines = sim.rows("SELECT survivor, id FROM lane WHERE survivor <> '' ORDER BY survivor, id")
+    told = {json.loads(data)["conversation"]: at for data, at in sim.rows("SELECT data, recorded_at FROM event WHERE kind = ?", REPLACED)}
+    for survivor, lane in lines:
+        members, since = known.get(survivor, ([], 0))
+        known[survivor] = ([*members, lane], max(since, told.get(lane, 0)))
+    return list(known.values())
 
 
 def _strangers(sim: Simulation, pasts: list[Past]) -> None:
     """I4: nothing leaves that nobody wrote, or to somebody else."""
     ours = {(past.service, past.address, past.text) for past in pasts}
     for each in sim.world.sandbox.tally.taken():
-        if (each.service, each.conversation, each.text) not in ours:
+        if (*sim.world.current(Place(each.service, each.conversation)), each.text) not in ours:
             sim.violated(f"I4 {each.service} took a message in {each.conversation} that nobody wrote there")
 
 

@@ -63,6 +63,8 @@ class Simulation:
         self.slow_wire = 0.02
         self.channels: dict[str, rows.Channel] = {}
         self.credentials: dict[str, str] = {}
+        #: The last ticket of each conversation: an agent answers on it also after a merge.
+        self.tickets: dict[Place, str] = {}
         #: Replies of which an agent was told that they are saved: delivery ids.
         self.saved: list[str] = []
         #: Provider's ids of contacts' messages for which somebody was told that we have them.
@@ -230,6 +232,7 @@ class Simulation:
     async def contact_writes(self, place: Place) -> None:
         """The contact of a conversation sends a message."""
         self.counter += 1
+        place = self.world.current(place)
         text = f"question {self.counter}"
         match place.service:
             case "sunshine":
@@ -264,17 +267,17 @@ class Simulation:
         host = self.any_host()
         channel = self.channels[place.service]
         conversation = await self.store.conversation_at(ACCOUNT, channel.id, place.address)
-        if host is None or conversation is None:
+        ticket = self.tickets.get(place, "") if conversation is None else conversation.ticket
+        if host is None or not ticket:
             return []
+        self.tickets[place] = ticket
         self.counter += 1
         text = f"answer {self.counter}."
         if long:
             text += "".join(f" {self.counter}-{n}" for n in range(900))
         try:
             written = await host.do(
-                lambda: reply(
-                    host.context, ACCOUNT, conversation.ticket, agent=AGENT, actor=f"agent:{AGENT}", contents=[Text(text)], public=True
-                )
+                lambda: reply(host.context, ACCOUNT, ticket, agent=AGENT, actor=f"agent:{AGENT}", contents=[Text(text)], public=True)
             )
         except (Unavailable, TimeoutError):
             return []

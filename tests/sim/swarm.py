@@ -52,6 +52,7 @@ class Mix:
     modes: list[Mode]
     long_outage: bool
     slow_wire: float
+    merges_per_day: float
     lines: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -59,7 +60,8 @@ class Mix:
         return (
             f"hosts={self.hosts} standing={self.standing} sessions/d={self.sessions_per_day:.0f} storms/d={self.storms_per_day:.0f} "
             f"kills/d={self.kills_per_day:.0f} stalls/d={self.stalls_per_day:.0f} points={points} store={self.store_fails:.3f}"
-            f"+{self.store_outages_per_day:.0f}/d long_outage={self.long_outage} wire={self.slow_wire} modes={','.join(self.modes)}"
+            f"+{self.store_outages_per_day:.0f}/d long_outage={self.long_outage} wire={self.slow_wire} "
+            f"merges/d={self.merges_per_day:.0f} modes={','.join(self.modes)}"
         )
 
 
@@ -80,6 +82,7 @@ def draw(seed: str) -> Mix:
         modes=sorted(chance.sample(modes, chance.randint(3, len(modes)))),
         long_outage=chance.random() < 0.2,
         slow_wire=chance.choice((0.02, 0.1, 1.0)),
+        merges_per_day=chance.choice((0, 2, 8)),
     )
 
 
@@ -93,7 +96,7 @@ class Swarm:
         self._end = hours * HOUR
         self._store_down_until = 0.0
         self._tasks: list[asyncio.Task[Any]] = []
-        self.storms = 0
+        self.storms = self.merges = 0
         sim.downtime = lambda: self._chance.choice((0.2, 3.0, 30.0, 120.0))
         sim.slow_wire = mix.slow_wire
 
@@ -137,6 +140,8 @@ class Swarm:
         seconds = self._chance.choice((30.0, 30.0, 30.0, 30.0, 600.0, 600.0, 600.0, 7200.0))
         off = [self._fault(service, mode) for mode in self._chance.sample(wanted, min(len(wanted), self._chance.randint(1, 2)))]
         self._later(self._bursts(service, seconds))
+        if service == "sunshine" and self.mix.merges_per_day:
+            self._later(self._merge())
         await self.sim.loop.sleep(seconds)
         for clear in off:
             clear()
@@ -196,6 +201,18 @@ class Swarm:
         place = self._chance.choice([place for place in self.sim.world.places if place.service == "sunshine"])
         self.sim.world.sandbox.sunshine.contacts.read(place.address)
 
+    async def _merge(self) -> None:
+        """Two contacts turn out to be one, mostly while replies to both wait."""
+        sim, c = self.sim, self._chance
+        gone, kept = c.sample([place for place in sim.world.places if place.service == "sunshine"], 2)
+        for place in (gone, kept, gone):
+            self._later(self._session(place))
+        await sim.loop.sleep(c.choice((0.5, 21.0, 30.0)))
+        if gone in sim.world.places and kept in sim.world.places:
+            sim.note(f"merge of {gone.address} into {kept.address}")
+            sim.world.merge(gone, kept)
+            self.merges += 1
+
     async def decide_all(self) -> None:
         """Agents answer the questions that wait, as they see fit; both ways may be wrong, and both are on record."""
         for delivery in self.sim.asking():
@@ -221,7 +238,7 @@ class Swarm:
         rates: list[tuple[float, Callable[[], Awaitable[None]]]] = [
             (mix.sessions_per_day, self._some_session), (mix.storms_per_day, self._storm), (mix.kills_per_day, self._kill),
             (mix.stalls_per_day, self._stall), (mix.store_outages_per_day, self._store_outage), (30, self._contact_reads),
-            (60, self.decide_all),
+            (60, self.decide_all), (mix.merges_per_day, self._merge),
         ]  # fmt: skip
         running = [sim.loop.neutral(self._now_and_then(rate, what)) for rate, what in rates]
         if mix.long_outage and self._end > 31 * HOUR:
@@ -260,7 +277,7 @@ def run(seed: str, hours: float, *, mix: Mix | None = None) -> Outcome:
         async def life() -> Outcome:
             await sim.open()
             await swarm.live()
-            figures = summary(sim) | {"storms": swarm.storms, "calls": sim.watch.calls}
+            figures = summary(sim) | {"storms": swarm.storms, "merges": swarm.merges, "calls": sim.watch.calls}
             outcome = Outcome(seed, str(drawn), sim.loop.time() / HOUR, sim.digest(), list(sim.violations), list(sim.log), figures)
             await sim.close()
             return outcome

@@ -18,7 +18,7 @@ GRACE = 0.1
 HOLDER = """SELECT l.owner, l.lease_until, coalesce(d.state, 'not under way'), coalesce(d.id, 'something') FROM lane l
 JOIN conversation c ON c.account = l.account AND c.id = l.id
 LEFT JOIN delivery d ON d.account = l.account AND d.lane = l.id AND d.attempt_open = 1
-WHERE c.channel = ? AND c.address = ? AND l.head IS NOT NULL"""
+WHERE c.channel = ? AND c.address IN (?, ?) AND l.head IS NOT NULL"""
 FENCE = "SELECT owner, fence FROM lane WHERE account = ? AND id = ?"
 OWNED = "SELECT owner, lease_until FROM lane WHERE owner <> ''"
 DUE = """SELECT min(at) FROM (
@@ -84,7 +84,9 @@ class Watch:
         sim = self._sim
         self.calls += 1
         channel = sim.channels[place.service]
-        for owner, lease_until, state, id in sim.rows(HOLDER, channel.id, place.address):
+        found = sim.rows(HOLDER, channel.id, place.address, sim.world.current(place).address)
+        # Merged conversations have a lane each, and the call is of that one which its host has in hand.
+        for owner, lease_until, state, id in sorted(found, key=lambda row: row[0] != host.name or row[2] != "sending"):
             if owner != host.name or state != "sending":
                 sim.violated(f"I7 {host.name} calls for {id}, which is {state} in the hands of {owner or 'nobody'}")
             elif sim.loop.now() + int(timeout * SECOND) > lease_until:

@@ -34,6 +34,8 @@ class World:
         )
         self.listen = self.sandbox.listen
         self.places: list[Place] = []
+        self._merged: dict[Place, Place] = {}
+        self._names = 0
 
     def populate(self, each: int) -> None:
         """So many contacts with each service."""
@@ -42,6 +44,20 @@ class World:
         self.places += [Place("sunshine", self.sandbox.new_contact(app, f"S{n} Contact").id) for n in range(each)]
         self.places += [Place("telegram", str(self.sandbox.telegram.center.new_chat(bot, f"T{n}").id)) for n in range(each)]
         self.places += [Place("keyed", f"keyed-{n}") for n in range(each)]
+
+    def merge(self, gone: Place, kept: Place) -> None:
+        """Two contacts turn out to be one. A new one appears, so that there are always as many."""
+        self.sandbox.sunshine.contacts.merge(kept.address, gone.address)
+        self._merged[gone] = kept
+        self._names += 1
+        app = self.sandbox.sunshine.center.apps[self.demo.app_id]
+        self.places[self.places.index(gone)] = Place("sunshine", self.sandbox.new_contact(app, f"N{self._names} Contact").id)
+
+    def current(self, place: Place) -> Place:
+        """Where a conversation is now, after all merges."""
+        while place in self._merged:
+            place = self._merged[place]
+        return place
 
     def handle(self, request: Request) -> Outcome:
         """Decide about a request to whichever service."""
