@@ -9,8 +9,9 @@ from heliograph.bootstrap import rekeying, releasing
 from heliograph.bootstrap.application import Application
 from heliograph.domain.decide import Refusal
 from heliograph.domain.delivery import State
+from heliograph.domain.outcomes import Valid
 from heliograph.ports.provider import ProviderSpec
-from heliograph.services import configure, operators, staleness, tokens
+from heliograph.services import configure, operators, registering, staleness, tokens
 from heliograph.services.context import Invalid, Missing
 from heliograph.services.decisions import decide_on
 
@@ -145,9 +146,10 @@ async def _add_channel(application: Application, wanted: AddChannel) -> Answer:
         )
     except Invalid as invalid:
         raise NotDone(f"{invalid} {_fields(spec)}") from invalid
+    registered = await registering.register(application.context, wanted.account, channel, actor=ACTOR)
     application.context.suspect(wanted.account, channel)
     hook = f"/hooks/{wanted.provider}/{channel}" if "webhook" in spec.capabilities else ""
-    return {"channel": channel, "webhook": hook}
+    return {"channel": channel, "webhook": hook, "registered": isinstance(registered, Valid)}
 
 
 def _fields(spec: ProviderSpec) -> str:

@@ -72,7 +72,9 @@ def add(
         print_json(made)
     else:
         say(f"Channel {made['channel']}.")
-        if made["webhook"]:
+        if made["registered"]:
+            say("Its webhook is registered with the provider.")
+        elif made["webhook"]:
             say(f"Its webhook, behind the address under which the internet reaches you: {made['webhook']}")
         say(f"Is it well? heliograph check{again(place)}")
     return OK

@@ -13,7 +13,7 @@ from heliograph.domain.health import Condition, Health
 from heliograph.domain.outcomes import Valid
 from heliograph.ports import rows
 from heliograph.ports.provider import ProviderSpec
-from heliograph.services import configure, probe
+from heliograph.services import configure, probe, registering
 from heliograph.services.channels import version_of
 from heliograph.services.context import Invalid, Missing
 from heliograph.web.api import shapes
@@ -131,6 +131,7 @@ async def create_channel(request: Asked, data: JSONBody[ChannelIn]) -> ChannelSh
     if spec is None:
         raise Invalid(f"There is no such provider. There are {', '.join(sorted(running(request).specs))}.")
     channel = await configure.create_channel(ctx, actor.account, spec, name=data.name, config=data.config, actor=actor.actor)
+    await registering.register(ctx, actor.account, channel, actor=actor.actor)
     ctx.suspect(actor.account, channel)
     return await _shape(request, channel)
 

@@ -11,7 +11,7 @@ from litestar.params import FromPath
 from heliograph.domain.outcomes import Inconclusive, Invalid as NotValid, Valid
 from heliograph.domain.reasons import REASONS
 from heliograph.ports.provider import ProviderSpec
-from heliograph.services import configure, probe
+from heliograph.services import configure, probe, registering
 from heliograph.services.context import Invalid, Missing
 from heliograph.web.auth import current
 from heliograph.web.policy import Need
@@ -59,7 +59,19 @@ async def create(request: Asked) -> Response[str]:
     config = {field: value for field, value in _config(spec, form).items() if value}
     id = await configure.create_channel(application.context, actor.account, spec, name=name, config=config, actor=actor.actor)
     words = await _probed(request, id)
-    return said(f"{name} is set up. {words}")
+    return said(f"{name} is set up. {words}{await _registered(request, id)}")
+
+
+async def _registered(request: Asked, channel: str) -> str:
+    """What became of the provider's webhook, where it can be set by a call."""
+    result = await registering.register(running(request).context, current(request).account, channel, actor=current(request).actor)
+    match result:
+        case None:
+            return ""
+        case Valid():
+            return " Its webhook is registered."
+        case _:
+            return " Its webhook could not be registered: do it by hand, with the address on the channel’s card."
 
 
 @post("/desk/channels/{channel:str}/check", opt=WRITE)
