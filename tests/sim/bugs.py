@@ -187,11 +187,17 @@ def start_on_hold(patch: Patch) -> None:
     patch.setattr(Delivering, "_on_hold", never)
 
 
+def merged_lanes_apart(patch: Patch) -> None:
+    """Conversations that were merged have an order each, as before."""
+    patch.setattr(Transaction, "_put_in_line", lambda self, changes, touched: None)
+
+
 BUGS: dict[str, Callable[[Patch], None]] = {
     bug.__name__: bug
     for bug in (
         retry_on_timeout, blind_retry, sent_before_sending, no_settle, no_head_of_line, resume_out_of_order, zombie_after_lease,
         unfenced_write, receipt_regress, key_past_its_life, budget_on_401, queued_after_lease, inbound_twice, start_on_hold,
+        merged_lanes_apart,
     )
 }  # fmt: skip
 

@@ -72,6 +72,21 @@ async def revoked(sim: Simulation) -> None:
     await sim.loop.sleep(400.0)
 
 
+async def merged_while_waiting(sim: Simulation) -> None:
+    """Replies to two contacts wait on one hold, in turns, when the contacts turn out to be one; agents go on on both tickets."""
+    gone, kept = place(sim, "sunshine", 0), place(sim, "sunshine", 1)
+    off = sim.world.fault("sunshine", Mode.REVOKED)
+    for each in (kept, gone, gone, kept, gone, kept):
+        await replies(sim, each, 1)
+        await sim.loop.sleep(1.0)
+    sim.world.merge(gone, kept)
+    await sim.loop.sleep(20.0)
+    for each in (gone, kept, gone):
+        await replies(sim, each, 1)
+    off()
+    await sim.loop.sleep(400.0)
+
+
 def failing_at(point: str, action: "str | float", *, after: int = 0) -> Scenario:
     """A process fails at a point while all services are in use."""
 

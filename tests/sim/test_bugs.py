@@ -23,6 +23,8 @@ CATCHES: list[tuple[str, Scenario, int, str]] = [
     ("queued_after_lease", failing_at("deliver:after_call", "kill"), 1, "I2"),
     ("inbound_twice", scenarios.webhooks_twice, 1, "I8"),
     ("start_on_hold", scenarios.held_meanwhile, 2, "hold"),
+    ("merged_lanes_apart", scenarios.merged_while_waiting, 1, "I3"),
+    ("merged_lanes_apart", scenarios.merged_while_waiting, 2, "I3"),
 ]
 
 
