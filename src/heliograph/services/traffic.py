@@ -60,7 +60,8 @@ class Traffic:
         parts = [mine, account, place]
         self._paces.know(mine, spec.rates.channel, now)
         if spec.rates.app is not None:
-            named = str(config.get(spec.rates.app_field) or connected.credential.shared or connected.credential.id)
+            # With its holder: what one account calls its app must not slow another account's.
+            named = f"{connected.holder} {config.get(spec.rates.app_field) or connected.credential.shared or connected.credential.id}"
             app = self._shared(self._apps, Kind.APP, (spec.name, named))
             self._paces.know(app, spec.rates.app, now)
             parts.append(app)
@@ -165,7 +166,8 @@ class Traffic:
 
 def _host(config: dict[str, object]) -> str:
     """Where the provider is reached, as far as a channel says so itself: "" is where all of its kind are."""
-    for name, value in config.items():
-        if name != "webhook_url" and isinstance(value, str) and value.startswith(("http://", "https://")):
-            return urlsplit(value).netloc
-    return ""
+    try:
+        return urlsplit(str(config.get("base_url") or "").lower()).netloc
+    except ValueError:
+        # No address, so nothing will ever be there: a place of its own.
+        return "nowhere"

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
+from heliograph.desks.zendesk import limits
 from heliograph.ports.desk import Begun, Ended, Happening, Malformed, Noted, Placed, Visit, Wanted, Written
 
 #: More than any form of Zendesk's has.
@@ -80,7 +81,7 @@ def visit(body: bytes, *, loopback: bool, pushes: bool) -> Visit:
     base = _base(back, subdomain, loopback=loopback)
     if not pushes:
         token = instance = ""
-    elif not token or not instance or not _plain(token, 1_000) or not _plain(instance, 255):
+    elif not token or not instance or not _plain(token, 1_000) or not _plain(instance, limits.INSTANCE):
         raise Malformed("Zendesk sent no push token: its OAuth client for this service is missing.")
     link, _ = metadata(form.get("metadata", ""))
     return Visit(base, subdomain, form.get("locale", "")[:35], instance, back, token, form.get("name", "")[:255], link)
@@ -115,7 +116,7 @@ def happenings(body: bytes) -> list[Happening]:
     events = told.get("events") if isinstance(told, dict) else None
     if not isinstance(events, list):
         raise Malformed("This holds no events.")
-    return [one for event in events[:EVENTS] for one in _happening(event)]
+    return [one for event in events[:EVENTS] for one in _happening(event)][:EVENTS]
 
 
 def _happening(event: Any) -> list[Happening]:
