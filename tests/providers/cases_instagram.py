@@ -28,6 +28,7 @@ CASE = Case(
     accepted=answer(200, {"recipient_id": "6001", "message_id": "aWdfc2VudDE="}),
     provider_id="aWdfc2VudDE=",
     valid=answer(200, {"id": "1001", "name": BODY_CANARY, "instagram_business_account": {"id": "17841400000000001"}}),
+    named=answer(200, {"name": "Ada Lovelace", "username": "ada", "id": "1"}),
     identity="instagram:17841400000000001",
     errors=ERRORS,
     signed=signed,

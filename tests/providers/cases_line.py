@@ -65,6 +65,7 @@ CASE = Case(
     accepted=sent(),
     provider_id="461230966842064897",
     valid=answer(200, {"userId": BOT, "basicId": "@216ru", "displayName": "Shop", "chatMode": "bot", "markAsReadMode": "manual"}),
+    named=answer(200, {"userId": "U1", "displayName": "Ada Lovelace", "language": "en"}),
     identity=f"bot:{BOT}",
     errors=(
         error(400, INVALID_TO, Refused, Reason.BAD_RECIPIENT),

@@ -27,6 +27,7 @@ CASE = Case(
     accepted=answer(200, {"recipient_id": "5001", "message_id": "m_sent1"}),
     provider_id="m_sent1",
     valid=answer(200, {"id": "1001", "name": BODY_CANARY}),
+    named=answer(200, {"first_name": "Ada", "last_name": "Lovelace", "id": "1"}),
     identity="page:1001",
     errors=ERRORS,
     signed=signed,

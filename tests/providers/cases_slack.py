@@ -115,6 +115,7 @@ CASE = Case(
         200,
         {"ok": True, "url": "https://shop.slack.com/", "team": "Shop", "user": "desk", "team_id": TEAM, "user_id": BOT_USER, "bot_id": BOT},
     ),
+    named=answer(200, {"ok": True, "user": {"id": "U1", "name": "ada", "real_name": "Ada Lovelace", "profile": {"display_name": "ada"}}}),
     identity=f"{TEAM}:{BOT}",
     errors=(
         *(error(code, reason) for reason, codes in REFUSED.items() for code in codes),

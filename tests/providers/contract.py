@@ -17,6 +17,7 @@ CANARY = "canary7f3a"
 BODY_CANARY = "bodycanary91c"
 
 KEY = "dlv_01h9key"
+NAME = "Ada Lovelace"
 
 
 class Standing:
@@ -80,6 +81,8 @@ class Case:
     signed: Callable[[bytes, str], RawRequest]
     #: The official model of a webhook body; raises if it is none.
     judge: Callable[[Any], None]
+    #: Capability "names": the answer that calls a contact `NAME`.
+    named: Behaviour | None = None
     #: Names of fixtures that the official model does not know.
     unjudged: frozenset[str] = field(default_factory=frozenset)
     #: The text that a part puts before the contact, "" where it has none; captions of files excluded.

@@ -19,6 +19,7 @@ from heliograph.ports.provider import (
     Inconclusive,
     Invalid,
     Part,
+    PollFailed,
     Support,
     Template,
     Unknown,
@@ -28,7 +29,7 @@ from heliograph.ports.provider import (
 from heliograph.providers.http import AiohttpHttp
 from heliograph.providers.registry import PROVIDERS
 from tests.providers import misbehaving
-from tests.providers.contract import BODY_CANARY, CANARY, KEY, Case, Documented
+from tests.providers.contract import BODY_CANARY, CANARY, KEY, NAME, Case, Documented
 from tests.providers.misbehaving import MisbehavingServer, answer
 from tests.providers.normal_form import plain
 from tests.providers.under_contract import CASES, HOOKS, offline, parse
@@ -47,6 +48,7 @@ METHODS = {
     "templates": ["templates", "fill"],
     "file_urls": [],
     "timed": ["keep_time"],
+    "names": ["name_of"],
 }
 
 IMAGE = Media(MediaKind.IMAGE, "a.png", "image/png", 10, file="f")
@@ -312,6 +314,60 @@ async def test_silence_and_trouble_say_nothing_about_credentials(
 @pytest.mark.parametrize("name", NAMES)
 async def test_an_unreachable_provider_says_nothing_about_credentials(name: str, http: AiohttpHttp) -> None:
     assert isinstance(await CASES[name].build(name, http, misbehaving.refused_url()).check(), Inconclusive)
+
+
+# --- names ------------------------------------------------------------------------------------------
+
+
+NAMED = [name for name in NAMES if "names" in PROVIDERS[name].spec.capabilities]
+CONTACT = "U4af4980629"
+
+
+def test_who_is_asked_for_names_brings_an_answer_to_test() -> None:
+    assert [name for name in NAMES if CASES[name].named is not None] == NAMED != []
+
+
+@pytest.mark.parametrize("name", NAMED)
+async def test_a_contact_s_name_is_asked_for_by_one_request_and_said_nowhere(
+    name: str, http: AiohttpHttp, server: MisbehavingServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    behaviour = CASES[name].named
+    assert behaviour is not None
+    server.behave(behaviour)
+    provider: Any = CASES[name].build(name, http, server.base_url)
+    assert await provider.name_of(CONTACT) == NAME
+    (seen,) = server.seen
+    assert CONTACT in seen.target + seen.body.decode()
+    assert not any(word in text for word in NAME.split() for text in (repr(provider), str(vars(provider)), caplog.text))
+
+
+@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        *(answer(number) for number in (302, 400, 401, 403, 404, 429, 500, 503)),
+        *(answer(200, each) for each in (b"", b"[]", b"null", b"<html>")),
+        *(misbehaving.close, misbehaving.truncated, misbehaving.hang),
+    ],
+)
+async def test_a_name_that_is_not_told_is_a_failure(name: str, behaviour: Any, http: AiohttpHttp, server: MisbehavingServer) -> None:
+    server.behave(behaviour)
+    provider: Any = CASES[name].build(name, Impatient(http), server.base_url)
+    with pytest.raises(PollFailed):
+        await provider.name_of(CONTACT)
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("name", NAMED)
+async def test_refused_credentials_are_said_where_a_name_is_asked_for(name: str, http: AiohttpHttp, server: MisbehavingServer) -> None:
+    for documented in CASES[name].errors:
+        if documented.reason is Reason.BAD_CREDENTIALS:
+            server.behave(documented.behaviour)
+            provider: Any = CASES[name].build(name, http, server.base_url)
+            with pytest.raises(PollFailed) as failed:
+                await provider.name_of(CONTACT)
+            assert isinstance(failed.value.result, Invalid) and CONTACT not in str(failed.value), documented.name
 
 
 # --- secrets ----------------------------------------------------------------------------------------------

@@ -159,6 +159,15 @@ def test_a_place_goes_as_words_and_a_link() -> None:
     assert part.payload["text"] == "Shop\nStreet 1\nhttps://www.google.com/maps/search/?api=1&query=50.45,30.52"
 
 
+@pytest.mark.parametrize(
+    ("profile", "name"), [({"first_name": " Ada "}, "Ada"), ({"last_name": "Byron"}, "Byron"), ({"id": "1"}, ""), ({"first_name": 7}, "")]
+)
+async def test_a_contact_s_name_as_far_as_it_is_told(messenger: Messenger, server: MisbehavingServer, profile: Any, name: str) -> None:
+    server.behave(answer(200, {"id": "1", **profile}))
+    assert await messenger.name_of("7512") == name
+    assert server.seen[0].target.endswith("/7512?fields=first_name,last_name")
+
+
 async def test_a_file_that_came_in_is_fetched_without_our_token(messenger: Messenger, server: MisbehavingServer) -> None:
     server.behave(answer(200, b"\x89PNG"))
     assert await messenger.fetch_media(dataclasses.replace(FILE, remote=f"{server.base_url}/v/1_n.png?oh=1")) == b"\x89PNG"

@@ -354,6 +354,26 @@ async def test_history_that_cannot_be_read_says_so(http: AiohttpHttp, server: Mi
             await build(http, server.base_url).history(THREAD, AT)
 
 
+@pytest.mark.parametrize(
+    ("user", "name"),
+    [
+        ({"real_name": "Ada", "name": "a"}, "Ada"),
+        ({"profile": {"real_name": "Ada", "display_name": "a"}}, "Ada"),
+        ({"real_name": " ", "profile": {"display_name": "ada"}, "name": "a"}, "ada"),
+        ({"name": "a"}, "a"),
+        ({}, ""),
+    ],
+)
+async def test_a_person_s_name_is_the_best_that_is_known(http: AiohttpHttp, server: MisbehavingServer, user: Any, name: str) -> None:
+    server.behave(answer(200, {"ok": True, "user": user}))
+    assert await build(http, server.base_url).name_of("U1") == name
+
+
+async def test_a_bot_is_asked_for_no_name(http: AiohttpHttp, server: MisbehavingServer) -> None:
+    assert await build(http, server.base_url).name_of("B1") == ""
+    assert not server.seen
+
+
 # --- files that come in -------------------------------------------------------------------------
 
 

@@ -76,6 +76,13 @@ async def test_whose_token_it_is(setup: Setup) -> None:
     assert await setup.error(lambda client: client.auth_test()) == "token_revoked"
 
 
+async def test_who_somebody_is(setup: Setup) -> None:
+    wanted = setup.place.more["user"]
+    user = (await setup.call(lambda client: client.users_info(user=wanted)))["user"]
+    assert (user["id"], user["real_name"], user["profile"]["real_name"]) == (wanted, setup.place.name, setup.place.name)
+    assert await setup.error(lambda client: client.users_info(user="U404")) == "user_not_found"
+
+
 async def test_a_message_with_metadata_is_posted_and_read_back(setup: Setup) -> None:
     place = setup.place.id
     metadata = Metadata("heliograph_reply", {"key": "dlv_1"})

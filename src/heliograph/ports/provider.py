@@ -88,7 +88,7 @@ class ProviderSpec:
     #: Content kind ("text", "image", "audio", "video", "file", "location", "rich", "template") -> support. Missing means refused.
     content: Mapping[str, Support]
     #: Optional methods implemented: "poll", "find", "history", "fetch_media", "control", "webhook", "register_webhook",
-    #: "challenge", "templates", "timed". And "file_urls": it takes files by address (`Part.url`), not by their bytes.
+    #: "challenge", "templates", "timed", "names". And "file_urls": it takes files by address (`Part.url`), not by their bytes.
     capabilities: frozenset[str]
     #: Seconds after a send before absence in a look-up counts as proof (class LOOKUP).
     settle: float
@@ -378,6 +378,14 @@ class FetchesMedia(Protocol):
 
     async def fetch_media(self, media: Media) -> bytes:
         """The bytes behind `media.remote`. Raises PollFailed."""
+        ...
+
+
+class Names(Protocol):
+    """Capability "names": messages come in without the contact's name, and the provider can be asked for it."""
+
+    async def name_of(self, contact: str) -> str:
+        """What the contact, an id of the provider's, is called; "" where the provider knows no name. Raises PollFailed."""
         ...
 
 

@@ -34,7 +34,7 @@ from heliograph.providers import certainty, graph
 from heliograph.providers.graph import Graph, Ok
 from heliograph.providers.meta_messaging import APP_FIELD, CODES, DAY, HUMAN_AGENT_FIELD, MESSAGE_TIMEOUT, MetaMessaging
 from heliograph.providers.meta_messaging_inbound import Owner
-from heliograph.providers.wire import ident, table
+from heliograph.providers.wire import ident, table, text
 
 #: With Facebook Login; with Instagram Login it is the other.
 FACEBOOK, INSTAGRAM = graph.BASE_URL, "https://graph.instagram.com"
@@ -71,7 +71,7 @@ SPEC = ProviderSpec(
         "location": Support.PARTIAL,
         "rich": Support.REFUSED,
     },
-    capabilities=frozenset({"webhook", "challenge", "fetch_media", "file_urls"}),
+    capabilities=frozenset({"webhook", "challenge", "fetch_media", "file_urls", "names"}),
     settle=0.0,
     timeout=40.0,
     reply_window=DAY,
@@ -123,6 +123,11 @@ class Instagram(MetaMessaging):
         if not part.url:
             raise ValueError("a part with a file needs its address")
         return {"type": part.payload["type"], "payload": {"url": part.url}}
+
+    async def name_of(self, contact: str) -> str:
+        """The name on the contact's profile, which may be empty, else the user name. Raises PollFailed."""
+        profile = await self._profile(contact, "name,username")
+        return text(profile.get("name")).strip() or text(profile.get("username")).strip()
 
     async def check(self) -> CheckResult:
         """Ask whose token it is: of the account, or of the Page that the account is linked to."""

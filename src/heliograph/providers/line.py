@@ -155,6 +155,16 @@ class Line:
         got = await self._call("PUT", "/v2/bot/channel/webhook/endpoint", {"endpoint": url})
         return await self.check() if isinstance(got, HttpResponse) else certainty.as_check(got)
 
+    async def name_of(self, contact: str) -> str:
+        """The name that a user shows. LINE tells it of friends only: members of a group who are none stay unknown. Raises PollFailed."""
+        got = await self._call("GET", f"/v2/bot/profile/{quote(contact, safe='')}")
+        if not isinstance(got, HttpResponse):
+            raise PollFailed(certainty.as_check(got))
+        profile = wire.decode(got.body)
+        if got.status != 200 or not isinstance(profile, dict):
+            raise PollFailed(Inconclusive(Reason.NO_ANSWER, code="ok_without_profile"))
+        return text(profile.get("displayName")).strip()
+
     async def fetch_media(self, media: Media) -> bytes:
         """The bytes behind a message's id, or behind an address where a service outside LINE holds them. Raises PollFailed."""
         remote = media.remote or ""

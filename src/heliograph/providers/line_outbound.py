@@ -53,7 +53,7 @@ SPEC = ProviderSpec(
         "location": Support.FULL,
         "rich": Support.REFUSED,
     },
-    capabilities=frozenset({"webhook", "register_webhook", "fetch_media", "file_urls"}),
+    capabilities=frozenset({"webhook", "register_webhook", "fetch_media", "file_urls", "names"}),
     settle=0.0,
     timeout=30.0,
     reply_window=None,

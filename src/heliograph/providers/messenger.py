@@ -38,7 +38,7 @@ from heliograph.providers.meta_messaging import (
     MetaMessaging,
 )
 from heliograph.providers.meta_messaging_inbound import Owner
-from heliograph.providers.wire import ident
+from heliograph.providers.wire import ident, text
 
 #: Media types that are shown as more than a file; the rest goes as a file, which Meta takes as it is.
 SHOWN: dict[MediaKind, frozenset[str]] = {
@@ -76,7 +76,7 @@ SPEC = ProviderSpec(
         "location": Support.PARTIAL,
         "rich": Support.REFUSED,
     },
-    capabilities=frozenset({"webhook", "challenge", "fetch_media"}),
+    capabilities=frozenset({"webhook", "challenge", "fetch_media", "names"}),
     settle=0.0,
     timeout=MESSAGE_TIMEOUT + UPLOAD_TIMEOUT,
     reply_window=DAY,
@@ -131,6 +131,11 @@ class Messenger(MetaMessaging):
         if not uploaded:
             return Deferred(Reason.PROVIDER_DOWN, code="upload_without_id")
         return {"type": kind, "payload": {"attachment_id": uploaded}}
+
+    async def name_of(self, contact: str) -> str:
+        """First and last name. Raises PollFailed, also where the contact has not agreed to be known."""
+        profile = await self._profile(contact, "first_name,last_name")
+        return " ".join(filter(None, (text(profile.get(each)).strip() for each in ("first_name", "last_name"))))
 
     async def check(self) -> CheckResult:
         """Ask whose token it is."""

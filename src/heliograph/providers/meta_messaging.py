@@ -17,6 +17,7 @@ from heliograph.ports.provider import (
     Field,
     Inbound,
     Part,
+    PollFailed,
     ProviderSpec,
     RawRequest,
     Refused,
@@ -187,6 +188,13 @@ class MetaMessaging:
         return await self._graph.download(
             media.remote or "", authorized=False, timeout=self.spec.timeout, max_bytes=self.spec.file_limit
         )  # fmt: skip
+
+    async def _profile(self, contact: str, fields: str) -> Mapping[str, Any]:
+        """What Meta tells about a contact who has written: the User Profile API, the same for both. Raises PollFailed."""
+        got = await self._graph.call("GET", contact, query={"fields": fields}, timeout=MESSAGE_TIMEOUT)
+        if not isinstance(got, Ok):
+            raise PollFailed(certainty.as_check(got))
+        return got.answer
 
 
 def _words(place: Location) -> str:

@@ -240,6 +240,19 @@ class Slack:
             form["cursor"] = cursor
         return Inconclusive(Reason.OTHER, code="too_many_pages")
 
+    async def name_of(self, contact: str) -> str:
+        """A person's real name, else the one that is shown; a bot has none here. Wants the scope users:read. Raises PollFailed."""
+        if contact[:1] not in ("U", "W"):
+            return ""
+        got = await self._call("users.info", form={"user": contact})
+        if not isinstance(got, dict):
+            raise PollFailed(certainty.as_check(got))
+        if not isinstance(got.get("user"), dict):
+            raise PollFailed(Inconclusive(Reason.NO_ANSWER, code="ok_without_user"))
+        user, profile = table(got["user"]), table(got["user"].get("profile"))
+        known = (user.get("real_name"), profile.get("real_name"), profile.get("display_name"), user.get("name"))
+        return next(filter(None, (text(each).strip() for each in known)), "")
+
     async def fetch_media(self, media: Media) -> bytes:
         """The bytes of a file. Our token goes to Slack's own hosts only. Raises PollFailed."""
         url = media.remote or ""

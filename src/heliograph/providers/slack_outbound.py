@@ -39,7 +39,7 @@ SPEC = ProviderSpec(
         "location": Support.PARTIAL,
         "rich": Support.REFUSED,
     },
-    capabilities=frozenset({"webhook", "challenge", "find", "history", "fetch_media"}),
+    capabilities=frozenset({"webhook", "challenge", "find", "history", "fetch_media", "names"}),
     # A file is looked through before it appears, after Slack has said that it took it: absence is proof late only.
     settle=120.0,
     timeout=60.0,
@@ -52,7 +52,7 @@ SPEC = ProviderSpec(
     setup=(
         "Open https://api.slack.com/apps, choose Create New App, From scratch, and the workspace.",
         "Under OAuth & Permissions, add the Bot Token Scopes chat:write, files:read, files:write, im:history, channels:history, "
-        "groups:history, mpim:history, metadata.message:read and app_mentions:read. Choose Install to Workspace, and copy "
+        "groups:history, mpim:history, metadata.message:read, users:read and app_mentions:read. Choose Install to Workspace, and copy "
         "the Bot User OAuth Token.",
         "Under Basic Information, App Credentials, copy the Signing Secret.",
         "Under App Home, switch on the Messages Tab and allow users to send messages from it.",

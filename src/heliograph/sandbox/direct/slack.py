@@ -84,6 +84,17 @@ class Slack(DirectService):
         name = call.account.name
         return done(url="https://sandbox.slack.com/", team=name, user="desk", team_id=TEAM, user_id=BOT_USER, bot_id=BOT)
 
+    def _user_info(self, call: Call) -> Response:
+        wanted = str(arguments(call.request).get("user") or "")
+        place = next((each for each in call.account.places.values() if each.more["user"] == wanted), None)
+        if place is None:
+            raise refused("user_not_found")
+        profile = {"real_name": place.name, "display_name": place.name.partition(" ")[0], "team": TEAM}
+        return done(user={
+            "id": wanted, "team_id": TEAM, "name": place.name.lower().replace(" ", "."), "real_name": place.name, "deleted": False,
+            "is_bot": False, "profile": profile,
+        })  # fmt: skip
+
     def _post_message(self, call: Call) -> Response:
         given = arguments(call.request)
         place = place_of(call.account, given)
@@ -135,6 +146,7 @@ class Slack(DirectService):
             Route(verb, path, operation, group, handler)
             for path, operation, group, handler in (
                 (r"/auth\.test", "authTest", "read", _auth_test),
+                (r"/users\.info", "userInfo", "read", _user_info),
                 (r"/chat\.postMessage", "postMessage", "send", _post_message),
                 (r"/conversations\.history", "history", "read", _history),
                 (r"/conversations\.replies", "replies", "read", _replies),
