@@ -178,3 +178,29 @@ async def test_secrets_are_sealed_anew_only_where_they_are_still_the_same(store:
     found = [credential for credential in await store.own_credentials(("", ""), 10) if credential.id.startswith("crd_k")]
     assert found == [first._replace(sealed="anew"), second]
     assert [c.id for c in await store.own_credentials(("acc_a", "crd_k1"), 1)] == ["crd_k2"]
+
+
+async def test_a_name_is_given_once_and_to_nobody_who_was_erased(store: AnyStore) -> None:
+    await found_account(store, "acc_a")
+    old, new = rows.Contact("acc_a", "con_1", "Uma", NOW), rows.Contact("acc_a", "con_9", "", NOW)
+    await store.commit(Changes("acc_a", NOW, puts=[new, rows.Handle("acc_a", "chn_1", "ida", "con_9", 0)]))
+    naming = rows.NameContact("acc_a", "con_9", "chn_1", "ida", "Ida")
+    # Whose handle is gone or another's, who has a name, and who is not there at all.
+    others = [naming._replace(handle="uma1"), naming._replace(id="con_1", handle="uma1"), naming._replace(id="con_404")]
+    await store.commit(Changes("acc_a", NOW, puts=[*others]))
+    assert [await store.contact("acc_a", id) for id in ("con_1", "con_9", "con_404")] == [old, new, None]
+    await store.commit(Changes("acc_a", NOW, puts=[naming]))
+    await store.commit(Changes("acc_a", NOW, puts=[naming._replace(name="Eve")]))
+    assert await store.contact("acc_a", "con_9") == new._replace(name="Ida")
+
+
+async def test_a_contact_may_be_named_in_the_act_that_brings_it(store: AnyStore) -> None:
+    await found_account(store, "acc_a")
+    act = Changes("acc_a", NOW)
+    act.puts += [
+        rows.Contact("acc_a", "con_9", "", NOW), rows.Handle("acc_a", "chn_1", "ida", "con_9", 0),
+        rows.NameContact("acc_a", "con_9", "chn_1", "ida", "Ida"),
+    ]  # fmt: skip
+    await store.commit(act)
+    found = await store.contact("acc_a", "con_9")
+    assert found is not None and found.name == "Ida"

@@ -138,7 +138,8 @@ async def test_the_other_account_is_not_changed_by_acts_on_the_same_ids(store: A
         rows.Throttle("acc_a", "chn_1", NOW + 9), rows.SetTicketState("acc_a", "tkt_chn_1_1", "solved", NOW + 1),
         rows.BlockHandle("acc_a", "chn_1", "uma1", 1), rows.SetControl("acc_a", "cnv_chn_1_1", "ours"),
         rows.RemoveConversation("acc_a", "cnv_chn_1_1"), rows.RevokeToken("acc_a", "tok_1", NOW), rows.Body("acc_a", "com_r1", "{}"),
-        rows.DropOrphan("acc_a", "chn_1", "evt_2"), rows.Contact("acc_a", "con_1", "", NOW), rows.PinIdentity("acc_a", "cre_1", "f1", "i"),
+        rows.DropOrphan("acc_a", "chn_1", "evt_2"), rows.Contact("acc_a", "con_1", "", NOW),
+        rows.NameContact("acc_a", "con_1", "chn_1", "uma1", "Ida"), rows.PinIdentity("acc_a", "cre_1", "f1", "i"),
         rows.HeardFrom("acc_a", "cnv_chn_1_1", "t", NOW + 9), rows.TouchTicket("acc_a", "tkt_chn_1_1", NOW + 9),
     ]  # fmt: skip
     await store.commit(act)

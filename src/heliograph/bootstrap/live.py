@@ -62,4 +62,6 @@ def _names(changes: Changes) -> set[str]:
         names.add("health")
     if any(isinstance(put, (rows.Document, rows.DropDocument)) and put.kind == "notice" for put in changes.puts):
         names.add("notices")
+    # A contact's name may have come in.
+    names |= {f"ticket:{put.id}" for put in changes.puts if isinstance(put, rows.DropDocument) and put.kind == "unnamed"}
     return names

@@ -102,6 +102,16 @@ class Handle(NamedTuple):
     blocked: int
 
 
+class NameContact(NamedTuple):
+    """Write: what the provider calls a contact who has no name. Nothing where there is one, or the handle is not the contact's any more."""
+
+    account: str
+    id: str
+    channel: str
+    handle: str
+    name: str
+
+
 class BlockHandle(NamedTuple):
     """Write: the contact unsubscribed, or subscribed again."""
 

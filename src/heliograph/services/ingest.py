@@ -20,7 +20,7 @@ from heliograph.ports.provider import (
     Receipt,
 )
 from heliograph.ports.store import Changes, Duplicate, Loose, Unavailable
-from heliograph.services import inbound_files
+from heliograph.services import inbound_files, names
 from heliograph.services.context import Context, retrying
 from heliograph.services.parts import dump_contents
 from heliograph.services.receipts import take_receipt
@@ -75,9 +75,14 @@ async def _message(context: Context, channel: rows.Channel, item: InboundMessage
     conversation = await context.store.conversation_at(channel.account, channel.id, item.conversation)
     if item.author is Author.BUSINESS and conversation is not None and await _is_our_own(context, channel, conversation, item.message_id):
         return
+    begins = conversation is None or conversation.removed == 1
     if conversation is None or conversation.removed == 1:
         conversation = await _begin(context, channel, item, changes)
     ticket = await _ticket(context, conversation, changes)
+    if begins and item.contact and not item.contact_name and await names.sought(context, channel, conversation.contact):
+        changes.puts.append(names.noted(
+            channel.account, ticket, channel=channel.id, contact=conversation.contact, handle=item.contact, now=changes.at
+        ))  # fmt: skip
     comment = context.new_id("cmt")
     by_contact = item.author is Author.CONTACT
     changes.actor = "contact" if by_contact else "business"

@@ -38,6 +38,11 @@ ON CONFLICT (account, id) DO UPDATE SET name = excluded.name
 -- name: Handle
 INSERT INTO handle (account, channel, handle, contact, blocked) VALUES (:account, :channel, :handle, :contact, :blocked)
 
+-- name: NameContact
+UPDATE contact SET name = :name
+WHERE account = :account AND id = :id AND name = ''
+  AND EXISTS (SELECT 1 FROM handle h WHERE h.account = :account AND h.channel = :channel AND h.handle = :handle AND h.contact = :id)
+
 -- name: BlockHandle
 UPDATE handle SET blocked = :blocked WHERE account = :account AND channel = :channel AND handle = :handle
 

@@ -8,8 +8,8 @@ from heliograph.ports import rows
 #: Parents before children, inserts before updates of the same table.
 ORDER: tuple[type[NamedTuple], ...] = (
     rows.Account, rows.Agent, rows.Token, rows.RevokeToken, rows.Credential, rows.PinIdentity, rows.Reseal, rows.Channel, rows.Throttle,
-    rows.Contact, rows.Handle, rows.BlockHandle, rows.Readdress, rows.RemoveConversation, rows.Conversation, rows.SetControl, rows.Ticket,
-    rows.SetTicketState, rows.Comment, rows.TouchTicket, rows.HeardFrom, rows.DropOrphan, rows.Orphan,
+    rows.Contact, rows.Handle, rows.NameContact, rows.BlockHandle, rows.Readdress, rows.RemoveConversation, rows.Conversation,
+    rows.SetControl, rows.Ticket, rows.SetTicketState, rows.Comment, rows.TouchTicket, rows.HeardFrom, rows.DropOrphan, rows.Orphan,
     rows.Body, rows.Seen, rows.Answer, rows.Cursor, rows.File, rows.DropDocument, rows.Document,
     rows.ReleaseCredential, rows.ReleaseShare,
 )  # fmt: skip
@@ -17,7 +17,7 @@ RANK = {cls: rank for rank, cls in enumerate(ORDER)}
 #: Which table a class writes to, where it is not called after it.
 TABLE: dict[type[NamedTuple], type[NamedTuple]] = {
     rows.RevokeToken: rows.Token, rows.PinIdentity: rows.Credential, rows.Reseal: rows.Credential,
-    rows.Throttle: rows.Channel, rows.BlockHandle: rows.Handle,
+    rows.Throttle: rows.Channel, rows.NameContact: rows.Contact, rows.BlockHandle: rows.Handle,
     rows.Readdress: rows.Conversation, rows.RemoveConversation: rows.Conversation, rows.SetControl: rows.Conversation,
     rows.HeardFrom: rows.Conversation, rows.SetTicketState: rows.Ticket, rows.TouchTicket: rows.Ticket, rows.DropOrphan: rows.Orphan,
     rows.DropDocument: rows.Document,
