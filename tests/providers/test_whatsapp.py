@@ -248,7 +248,7 @@ async def test_a_file_that_came_in_is_fetched_with_the_token(provider: WhatsApp,
     ("behaviour", "kind", "code"),
     [
         (answer(200, {"url": "http://elsewhere.example/media/1"}), Inconclusive, "not_https"),
-        (answer(200, {"url": "file:/" "//etc/passwd"}), Inconclusive, "not_https"),
+        (answer(200, {"url": "ftp://elsewhere.example/77"}), Inconclusive, "not_https"),
         (answer(200, {"id": "77"}), Inconclusive, "ok_without_url"),
         (answer(401, {"error": error_of(190)}), Invalid, "190"),
         (answer(400, {"error": error_of(100, 33)}), Invalid, "100/33"),
