@@ -101,15 +101,15 @@ class Town:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def whole(browser: Browser) -> AsyncIterator[Town]:
+async def whole(chrome: Browser) -> AsyncIterator[Town]:
     async with demonstration() as made:
-        blank = await browser.new_page()
-        town = Town(made, browser, blank, blank, blank)
+        blank = await chrome.new_page()
+        town = Town(made, chrome, blank, blank, blank)
         town.phone, town.desk, town.strip = await town.open("/phone"), await town.open("/desk"), await town.open("/strip")
         # What is read at once would not stay "delivered".
         await town.phone.get_by_label("Read at once").evaluate("box => box.click()")
         yield town
-        for context in browser.contexts:
+        for context in chrome.contexts:
             await context.close()
 
 

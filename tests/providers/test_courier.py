@@ -156,8 +156,11 @@ async def test_close_ends_the_process_and_fails_what_is_under_way(http: CourierH
 # --- this process dies ----------------------------------------------------------------------------
 
 PARENT = """
-import asyncio, sys
+import asyncio, signal, sys
 from heliograph.providers.courier import CourierHttp
+
+# A shell has its background jobs ignore this one, and they hand that on.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 async def main():
     http = CourierHttp(guarded=False)
