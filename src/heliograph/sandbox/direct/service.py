@@ -1,6 +1,7 @@
 """The part that is alike in the simulated messaging services: routes under faults, what is taken, webhooks, the contact's phone."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
@@ -47,7 +48,7 @@ class Route:
     handler: Callable[[Any, Call], Response] = field(repr=False)
 
 
-class DirectService:
+class DirectService(ABC):
     """A service under `/<name>/…`. A subclass brings its routes, how it words errors, and how webhooks look."""
 
     name: ClassVar[str]
@@ -64,25 +65,25 @@ class DirectService:
 
     # --- to be brought by each service ----------------------------------------------------------
 
+    @abstractmethod
     def authenticate(self, request: Request, args: Mapping[str, str]) -> Account | Response:
         """Whose call it is, or the answer to one without good credentials. A revoked account has none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def refuse(self, fault: Fault) -> Response:
         """An error in the service's own shape; `faults.code_of` gives its HTTP code."""
-        raise NotImplementedError
 
+    @abstractmethod
     def nowhere(self) -> Response:
         """The answer to a path or method that the service does not have."""
-        raise NotImplementedError
 
+    @abstractmethod
     def pack(self, account: Account, events: list[Json]) -> tuple[dict[str, str], bytes]:
         """Headers (the signature among them) and body of a webhook call."""
-        raise NotImplementedError
 
+    @abstractmethod
     def told(self, account: Account, place: Place, post: Post) -> Json:
         """The event that the contact has written `post`."""
-        raise NotImplementedError
 
     def receipt(self, account: Account, place: Place, post: Post, level: str, fault: Fault | None) -> Json | None:
         """The event that `post` was "sent", "delivered", "read" or, by `fault`, "failed"; None where the service says no such thing."""
@@ -92,9 +93,9 @@ class DirectService:
         """The event that the contact has blocked the business or come back; None where it is not told."""
         return None
 
+    @abstractmethod
     def seed(self, contact: str) -> tuple[Account, Json]:
         """A fresh account with one conversation, and a channel's configuration for it without `base_url` and `webhook_secret`."""
-        raise NotImplementedError
 
     def more_acts(self) -> dict[str, Act]:
         """What a contact can do beyond what all can."""
