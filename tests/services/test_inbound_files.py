@@ -14,7 +14,8 @@ from heliograph.domain.events import PartNotCarried
 from heliograph.ports.provider import Author, InboundMessage
 from heliograph.sandbox.wire import Upload
 from heliograph.services import configure, inbound_files
-from heliograph.services.inbound_files import GIVEN_UP, KIND, LONGEST
+from heliograph.services.follow_up import LONGEST
+from heliograph.services.inbound_files import GIVEN_UP, KIND
 from heliograph.services.ingest import ingest
 from heliograph.storage.ledger import decode
 from tests.services.test_quarantine import Later
@@ -59,7 +60,7 @@ async def test_a_file_is_here_when_the_provider_has_it_no_longer(here: House) ->
     comment = await sends_a_file(here)
     context = here.application.context
     assert await waiting(here) == 1
-    await inbound_files.step(context)
+    await inbound_files.FILES.step(context)
     assert await waiting(here) == 0
     taken_away(here)
     assert await inbound_files.data_of(context, "acc_one", comment, 0) == PNG
@@ -69,15 +70,15 @@ async def test_it_is_tried_until_it_is_there(here: House) -> None:
     comment = await sends_a_file(here)
     context = here.application.context
     give_back = taken_away(here)
-    await inbound_files.step(context)
+    await inbound_files.FILES.step(context)
     assert await waiting(here) == 1
     with pytest.raises(inbound_files.NotThere):
         await inbound_files.data_of(context, "acc_one", comment, 0)
     give_back()
-    await inbound_files.step(context)
+    await inbound_files.FILES.step(context)
     assert await waiting(here) == 1, "not before its time"
     context.clock = Later(context.clock, LONGEST)
-    await inbound_files.step(context)
+    await inbound_files.FILES.step(context)
     assert await waiting(here) == 0
     assert await inbound_files.data_of(context, "acc_one", comment, 0) == PNG
 
@@ -87,7 +88,7 @@ async def test_what_can_never_be_had_is_said_on_the_ticket(here: House) -> None:
     taken_away(here)
     context = here.application.context
     context.clock = Later(context.clock, GIVEN_UP + 1)
-    await inbound_files.step(context)
+    await inbound_files.FILES.step(context)
     assert await waiting(here) == 0
     read = await context.store.events("acc_one", stream="ticket", stream_id=comment.ticket, after=0, limit=100)
     assert PartNotCarried("file", comment.id) in [decode(event) for event in read]
@@ -108,7 +109,7 @@ async def stranger(here: House, url: str, number: int) -> None:
 async def test_an_address_that_is_none_ends_nobody_s_round(here: House) -> None:
     await stranger(here, "http://[", 3)
     await sends_a_file(here)
-    await inbound_files.step(here.application.context)
+    await inbound_files.FILES.step(here.application.context)
     assert {document.account for document in await here.application.context.store.documents_of_all(KIND)} != {"acc_one"}
     assert not await here.application.context.store.documents("acc_one", KIND)
 
@@ -125,7 +126,7 @@ async def test_files_that_never_come_keep_no_other_account_waiting(here: House) 
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     await stranger(here, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", 30)
     context = here.application.context
-    round = asyncio.create_task(inbound_files.step(context))
+    round = asyncio.create_task(inbound_files.FILES.step(context))
     await asyncio.wait_for(asked.wait(), 10)
     await sends_a_file(here)
 

@@ -13,7 +13,8 @@ from heliograph.sandbox.direct.state import Account
 from heliograph.sandbox.faults import Fault, Mode
 from heliograph.sandbox.wire import Request
 from heliograph.services import configure, names
-from heliograph.services.names import GIVEN_UP, KIND, LONGEST
+from heliograph.services.follow_up import LONGEST
+from heliograph.services.names import GIVEN_UP, KIND
 from tests.services.test_quarantine import Later
 from tests.web.installation import House, house
 
@@ -61,7 +62,7 @@ async def test_a_contact_gets_a_name_and_open_pages_hear_of_it(here: House, serv
     assert before.contact_name == "" and await waiting(here) == 1
     with here.application.live.subscribe("acc_one") as changed:
         here.application.context.store.on_committed = here.application.live.noticed
-        await names.step(here.application.context)
+        await names.NAMES.step(here.application.context)
         assert changed.get_nowait() == f"ticket:{before.id}"
     after = await ticket()
     assert (after.contact_name, after.updated_at) == (NAME, before.updated_at)
@@ -79,12 +80,12 @@ async def test_it_is_asked_again_until_there_is_an_answer(here: House) -> None:
     _, ticket = await begun(here)
     context = here.application.context
     here.sandbox.sandbox.faults.set(Fault("messenger", Mode.ERROR_NOT_TAKEN))
-    await names.step(context)
+    await names.NAMES.step(context)
     here.sandbox.sandbox.faults.clear(service="messenger")
-    await names.step(context)
+    await names.NAMES.step(context)
     assert (await ticket()).contact_name == "" and await waiting(here) == 1, "not before its time"
     context.clock = Later(context.clock, LONGEST)
-    await names.step(context)
+    await names.NAMES.step(context)
     assert (await ticket()).contact_name == NAME and await waiting(here) == 0
 
 
@@ -95,7 +96,7 @@ async def test_after_a_day_nobody_asks_and_nobody_is_told(here: House) -> None:
     context.clock = Later(context.clock, GIVEN_UP + 1)
     listed = await ticket()
     told = await context.store.events("acc_one", stream="ticket", stream_id=listed.id, after=0, limit=100)
-    await names.step(context)
+    await names.NAMES.step(context)
     assert await waiting(here) == 0 and (await ticket()).contact_name == ""
     assert await context.store.events("acc_one", stream="ticket", stream_id=listed.id, after=0, limit=100) == told
     assert await context.store.healths("acc_one") == []
@@ -106,7 +107,7 @@ async def test_a_name_that_a_person_gave_meanwhile_stays(here: House) -> None:
     context = here.application.context
     listed = await ticket()
     await context.store.commit(Changes("acc_one", context.clock.now(), puts=[rows.Contact("acc_one", listed.contact, "G. H.", 1)]))
-    await names.step(context)
+    await names.NAMES.step(context)
     assert (await ticket()).contact_name == "G. H." and await waiting(here) == 0
 
 
@@ -119,7 +120,7 @@ async def test_who_is_not_that_contact_any_more_is_neither_asked_for_nor_named(h
     await context.store.commit(Changes("acc_one", 1, puts=[document._replace(version=document.version + 1, data=gone)]))
     # Whoever asks would be answered.
     account.places["forgotten"] = account.places[handle]
-    await names.step(context)
+    await names.NAMES.step(context)
     assert (await ticket()).contact_name == "" and await waiting(here) == 0
 
 
@@ -129,5 +130,5 @@ async def test_a_provider_that_fails_keeps_another_one_s_contact_waiting_for_a_r
     _, line = await begun(here, "line")
     context = here.application.context
     for _ in range(2):
-        await names.step(context)
+        await names.NAMES.step(context)
     assert (await messenger()).contact_name == "" and (await line()).contact_name == NAME

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from heliograph.domain.delivery import Delivery
 from heliograph.ports import rows
 from heliograph.ports.store import Changes
+from heliograph.services.names import NAMES
 
 #: Changes that a slow page may leave unread before it is told to reload everything.
 BACKLOG = 256
@@ -63,5 +64,5 @@ def _names(changes: Changes) -> set[str]:
     if any(isinstance(put, (rows.Document, rows.DropDocument)) and put.kind == "notice" for put in changes.puts):
         names.add("notices")
     # A contact's name may have come in.
-    names |= {f"ticket:{put.id}" for put in changes.puts if isinstance(put, rows.DropDocument) and put.kind == "unnamed"}
+    names |= {f"ticket:{put.id}" for put in changes.puts if isinstance(put, rows.DropDocument) and put.kind == NAMES.kind}
     return names

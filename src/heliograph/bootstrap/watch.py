@@ -8,10 +8,12 @@ from heliograph.bootstrap.application import Application
 from heliograph.bootstrap.publicity import outlets
 from heliograph.bootstrap.watchdog import STALLED
 from heliograph.domain.retry import SECOND
-from heliograph.services import detection, inbound_files, incidents, names, statements, status_page
+from heliograph.services import detection, incidents, statements, status_page
 from heliograph.services.balance import Balance
 from heliograph.services.heartbeat import Heartbeats
+from heliograph.services.inbound_files import FILES
 from heliograph.services.mail import AdminMails
+from heliograph.services.names import NAMES
 from heliograph.services.notices import Notices
 from heliograph.services.outreach import Outreach
 from heliograph.services.paging import Paging
@@ -72,5 +74,5 @@ def outward(application: Application, beats: Heartbeats, told: Stories) -> list[
     mails = AdminMails(context, outside.mail, url=outside.ways.url)
     return [
         paging.reconcile, balance.reconcile, mails.reconcile, beats.beat, Outreach(context, outlets(application)).reconcile, told.alarm,
-        partial(inbound_files.step, context), partial(names.step, context),
+        partial(FILES.step, context), partial(NAMES.step, context),
     ]  # fmt: skip
