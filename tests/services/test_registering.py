@@ -55,3 +55,18 @@ async def test_a_provider_that_is_out_of_order_leaves_it_to_a_person(tmp_path: P
         channel = await connected(here)
         here.sandbox.sandbox.faults.set(Fault("sunshine", Mode.ERROR_NOT_TAKEN))
         assert isinstance(await registering.register(here.application.context, "acc_one", channel, actor="operator"), Inconclusive)
+
+
+async def test_a_bot_is_polled_unless_a_secret_says_that_it_is_to_be_called(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        context, bot = here.application.context, here.sandbox.sandbox.telegram.center.bots[int(here.demo.bot_token.partition(":")[0])]
+        context.channels.addresses = Addresses(PUBLIC, context.channels.vault.prints)
+        config = {"base_url": here.sandbox.telegram_url, "token": here.demo.bot_token}
+        for more, target in (({}, ""), ({"webhook_secret": "our-own"}, PUBLIC)):
+            channel = await configure.create_channel(
+                context, "acc_one", here.application.specs["telegram"], name="Bot", config={**config, **more}, actor="operator"
+            )
+            result = await registering.register(context, "acc_one", channel, actor="operator")
+            assert isinstance(result, Valid) == bool(target)
+            assert (bot.webhook.url if bot.webhook else "").startswith(target) and bool(bot.webhook) == bool(target)
+        assert bot.webhook_secret == "our-own"
