@@ -16,18 +16,18 @@ class Templates:
     """Asks each channel's provider, and remembers for a while; one per process."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str], tuple[int, list[Template]]] = {}
+        #: Channel -> version of its credential, when it was asked, and what it has.
+        self._known: dict[str, tuple[str, int, list[Template]]] = {}
 
     async def of(self, connected: Connected, *, now: int) -> list[Template]:
         """All that can be sent on the channel; none where the provider has no such thing. Raises PollFailed."""
         if "templates" not in connected.spec.capabilities:
             return []
-        key = (connected.channel.id, connected.version)
-        known = self._known.get(key)
-        if known is None or now - known[0] > FRESH:
-            known = (now, await cast("HasTemplates", connected.provider).templates())
-            self._known[key] = known
-        return known[1]
+        known = self._known.get(connected.channel.id)
+        if known is None or known[0] != connected.version or now - known[1] > FRESH:
+            known = (connected.version, now, await cast("HasTemplates", connected.provider).templates())
+            self._known[connected.channel.id] = known
+        return known[2]
 
     async def filled(self, connected: Connected, name: str, language: str, values: Sequence[str], *, now: int) -> Rich:
         """The content to reply with. Raises Unsupported where there is no such template or a value is unfit, and PollFailed."""

@@ -114,8 +114,10 @@ async def case(application: Application, account: str, ticket_id: str) -> Case:
     connected = await application.context.channels.known(account, standing.channel.id)
     spec = connected.spec if connected is not None else application.specs[standing.channel.provider]
     heard = conversation.last_inbound_at
-    closed = bool(spec.reply_window and heard and application.context.clock.now() - heard > spec.reply_window * SECOND)
-    closed = closed or await _told_closed(application, ticket, heard)
+    closed = False
+    if spec.reply_window:
+        closed = bool(heard) and application.context.clock.now() - heard > spec.reply_window * SECOND
+        closed = closed or await _told_closed(application, ticket, heard)
     return Case(ticket, contact.name if contact else "", conversation, standing, len(waiting), spec.capabilities, closed)
 
 
