@@ -45,7 +45,7 @@ async def house(made: Demonstration, name: str) -> AsyncIterator[House]:
     """A contact who has just begun at that service."""
     service = made.demo.sandbox.sandbox.direct[name]
     (account,) = service.accounts.values()
-    house = House(made, service, next(iter(account.places)))
+    house = House(made, service, next(iter(account.conversations)))
     await house.begins()
     yield house
     made.demo.sandbox.sandbox.faults.clear(service=name)

@@ -97,6 +97,6 @@ async def house_at(name: str) -> AsyncIterator[House]:
     async with demonstration() as made:
         service = made.demo.sandbox.sandbox.direct[name]
         (account,) = service.accounts.values()
-        house = House(made, service, next(iter(account.places)))
+        house = House(made, service, next(iter(account.conversations)))
         await house.begins()
         yield house

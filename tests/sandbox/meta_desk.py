@@ -28,7 +28,7 @@ class Desk:
         self.given = self.sandbox.seed_direct(name, contact="Ada Lovelace", webhook_url="http://desk.invalid/hook")
         self.service = self.sandbox.direct[name]
         (self.account,) = self.service.accounts.values()
-        (self.place,) = self.account.places.values()
+        (self.place,) = self.account.conversations.values()
         self._tasks: set[asyncio.Task[None]] = set()
         http = SandboxHttp(self.sandbox, sleep=self._sleep, start=self._start)
         self.provider = PROVIDERS[name]({**self.given, "base_url": f"http://sandbox.invalid/{name}", **config}, http)

@@ -51,11 +51,11 @@ class Setup:
 
     @property
     def friend(self) -> str:
-        return next(iter(self.account.places))
+        return next(iter(self.account.conversations))
 
     @property
     def group(self) -> str:
-        return list(self.account.places)[1]
+        return list(self.account.conversations)[1]
 
     async def send(self, *contents: Content, to: str = "", key: str = KEY) -> Any:
         part = self.line.render(contents or [Text("hello")])[0]

@@ -29,7 +29,7 @@ from linebot.v3.webhook import WebhookParser
 
 from heliograph.ports.provider import BadSignature, RawRequest
 from heliograph.sandbox.direct.line import Line
-from heliograph.sandbox.direct.state import Account, Place
+from heliograph.sandbox.direct.state import Account, Conversation
 from heliograph.sandbox.faults import Fault, Mode
 from heliograph.sandbox.server import RunningSandbox, new_sandbox, start
 from heliograph.sandbox.wire import Request, Upload
@@ -47,8 +47,8 @@ class Setup:
     listening: Listening
 
     @property
-    def friend(self) -> Place:
-        return next(iter(self.account.places.values()))
+    def friend(self) -> Conversation:
+        return next(iter(self.account.conversations.values()))
 
     async def call(self, name: str, *args: Any, **more: Any) -> Any:
         """The client blocks: it runs beside."""
@@ -139,7 +139,7 @@ async def test_what_can_be_asked(setup: Setup) -> None:
 
 
 async def test_its_parser_reads_every_event(setup: Setup) -> None:
-    group = list(setup.account.places)[1]
+    group = list(setup.account.conversations)[1]
     setup.act("text", {"text": "Where is my parcel?"})
     setup.act("text", {"text": "And mine?"}, to=group)
     setup.act("file", {}, Upload("file", "a.png", "image/png", b"\x89PNG"))

@@ -14,7 +14,7 @@ from pymsgr.security import verify_webhook_signature  # type: ignore[import-unty
 from pymsgr.types.payloads import GenericElement, PostbackButton, SenderActionType  # type: ignore[import-untyped]
 
 from heliograph.sandbox.direct.messenger import Messenger
-from heliograph.sandbox.direct.state import Account, Place
+from heliograph.sandbox.direct.state import Account, Conversation
 from heliograph.sandbox.faults import Fault, Mode
 from heliograph.sandbox.server import RunningSandbox, new_sandbox, start
 from heliograph.sandbox.wire import Request
@@ -27,7 +27,7 @@ class Setup:
     running: RunningSandbox
     client: Any
     account: Account
-    place: Place
+    place: Conversation
 
     async def call(self, method: str, **more: Any) -> Any:
         """The client blocks: it runs beside."""
@@ -45,7 +45,7 @@ async def setup(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Setup]:
     service = sandbox.direct["messenger"]
     assert isinstance(service, Messenger)
     (account,) = service.accounts.values()
-    (place,) = account.places.values()
+    (place,) = account.conversations.values()
     monkeypatch.setattr(endpoints, "GRAPH_BASE_URL", running.urls["messenger"])
     client = pymsgr.Messenger(page_access_token=config["token"], verify_token=config["verify_token"], app_secret=account.secret)
     made = Setup(running, client, account, place)

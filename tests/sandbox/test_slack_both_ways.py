@@ -51,7 +51,7 @@ class Setup:
 
     @property
     def direct(self) -> str:
-        return next(iter(self.account.places))
+        return next(iter(self.account.conversations))
 
     async def send(self, to: str, text: str = "hello", key: str = KEY) -> Any:
         return await self.slack.send(Address(to), self.slack.render([Text(text)])[0], key)
@@ -136,7 +136,7 @@ async def test_a_lost_answer_is_found_in_the_list(setup: Setup, mode: Mode, more
     since = setup.running.sandbox.now()
     setup.fault(mode, operation="send", count=1, **more)
     assert isinstance(await setup.send(setup.direct), Unknown)
-    (post,) = setup.account.places[setup.direct].posts
+    (post,) = setup.account.conversations[setup.direct].posts
     assert await setup.slack.find(Address(setup.direct), KEY, since) == Found(f"{setup.direct}:{post.id}")
     assert await setup.slack.find(Address(setup.direct), "dlv_other.1", since) == Absent()
 
@@ -166,7 +166,7 @@ async def test_a_file_whose_answer_was_lost_is_found_by_its_block(setup: Setup) 
     picture = Media(MediaKind.IMAGE, "b.png", "image/png", 4, file="f")
     part = dataclasses.replace(setup.slack.render([picture])[0], data=PNG.data)
     assert isinstance(await setup.slack.send(Address(setup.direct), part, KEY), Unknown)
-    (post,) = setup.account.places[setup.direct].posts
+    (post,) = setup.account.conversations[setup.direct].posts
     assert await setup.slack.find(Address(setup.direct), KEY, since) == Found(f"{setup.direct}:{post.file}")
     post.more["blocks"] = []
     assert isinstance(await setup.slack.find(Address(setup.direct), KEY, since), Inconclusive), "without its block nothing is proved"

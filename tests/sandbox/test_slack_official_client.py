@@ -15,7 +15,7 @@ from slack_sdk.signature import SignatureVerifier
 
 from heliograph.sandbox.direct.slack import Slack
 from heliograph.sandbox.direct.slack_messages import BOT, BOT_USER, TEAM
-from heliograph.sandbox.direct.state import Account, Place
+from heliograph.sandbox.direct.state import Account, Conversation
 from heliograph.sandbox.faults import Fault, Mode
 from heliograph.sandbox.server import RunningSandbox, new_sandbox, start
 from heliograph.sandbox.wire import Json, Request, Upload
@@ -40,8 +40,8 @@ class Setup:
         return next(iter(self.slack.accounts.values()))
 
     @property
-    def place(self) -> Place:
-        return next(iter(self.account.places.values()))
+    def place(self) -> Conversation:
+        return next(iter(self.account.conversations.values()))
 
     async def call(self, work: Callable[[WebClient], Any], token: str | None = None) -> Any:
         """In a thread: the client blocks."""

@@ -49,11 +49,11 @@ class Setup:
 
     @property
     def sms(self) -> str:
-        return next(iter(self.account.places))
+        return next(iter(self.account.conversations))
 
     @property
     def whatsapp(self) -> str:
-        return list(self.account.places)[1]
+        return list(self.account.conversations)[1]
 
     async def send(self, to: str, text: str = "hello", key: str = KEY) -> Any:
         return await self.twilio.send(Address(to), self.twilio.render([Text(text)])[0], key)
@@ -143,13 +143,13 @@ async def test_a_message_can_fail_after_it_was_taken(setup: Setup, code: str, re
 
 
 async def test_the_window_of_whatsapp_closes_after_a_day(setup: Setup) -> None:
-    setup.account.places[setup.whatsapp].heard -= 25 * 3600 * SECOND
+    setup.account.conversations[setup.whatsapp].heard -= 25 * 3600 * SECOND
     assert isinstance(await setup.send(setup.whatsapp), Accepted)
     assert (await setup.listening.until(level(ReceiptLevel.FAILED))).reason is Reason.WINDOW_CLOSED
 
 
 async def test_a_template_goes_when_the_window_has_closed(setup: Setup) -> None:
-    setup.account.places[setup.whatsapp].heard = 0
+    setup.account.conversations[setup.whatsapp].heard = 0
     provider: Any = setup.twilio
     (template,) = await provider.templates()
     (part,) = provider.render([provider.fill(template, ["7001", "today"])])
@@ -209,7 +209,7 @@ async def test_what_was_missed_is_read_back(setup: Setup) -> None:
     await setup.send(setup.sms)
     facts = [fact for fact in await setup.twilio.history(Address(setup.sms), before - SECOND) if isinstance(fact, InboundMessage)]
     assert sorted(_text_of(fact.contents[0]) for fact in facts) == ["first", "second"]
-    written = {f"message:{post.id}" for post in setup.account.places[setup.sms].posts if post.mine}
+    written = {f"message:{post.id}" for post in setup.account.conversations[setup.sms].posts if post.mine}
     assert {fact.event_id for fact in facts} == written and setup.listening.calls == []
     (file,) = [content for fact in facts for content in fact.contents if isinstance(content, Media)]
     assert await setup.twilio.fetch_media(file) == b"\x89PNG"

@@ -43,7 +43,7 @@ class Setup:
 
     @property
     def contact(self) -> str:
-        return next(iter(self.account.places))
+        return next(iter(self.account.conversations))
 
     def client(self, token: str = "") -> Client:
         return Client(self.config["account_sid"], token or self.config["auth_token"], http_client=Elsewhere(self.running.urls["twilio"]))
@@ -166,12 +166,12 @@ async def test_faults_are_exceptions(setup: Setup, fault: Fault, number: int, co
 
 async def test_a_stopped_contact_is_21610_by_sms_and_a_closed_window_is_a_later_failure(setup: Setup) -> None:
     sandbox, service = setup.running.sandbox, setup.config["sender"]
-    sms, whatsapp = setup.account.places
+    sms, whatsapp = setup.account.conversations
     sandbox.direct["twilio"].acts["block"](sms, {"blocked": True}, None)  # type: ignore[arg-type]
     with pytest.raises(TwilioRestException) as error:
         await setup.call(lambda client: client.messages.create(to=sms, messaging_service_sid=service, body="x"))
     assert error.value.code == 21610
-    setup.account.places[whatsapp].heard -= 25 * 3600 * SECOND
+    setup.account.conversations[whatsapp].heard -= 25 * 3600 * SECOND
     sent = await setup.call(lambda client: client.messages.create(to=whatsapp, messaging_service_sid=service, body="x"))
     assert sent.status == "accepted"
     late = await setup.call(lambda client: client.messages(sent.sid).fetch())
@@ -185,8 +185,8 @@ async def test_templates_are_listed_with_their_approvals_and_sent_outside_of_the
         ("parcel_update", "approved"),
         ("sale", "pending"),
     ]
-    whatsapp = list(setup.account.places)[1]
-    setup.account.places[whatsapp].heard = 0
+    whatsapp = list(setup.account.conversations)[1]
+    setup.account.conversations[whatsapp].heard = 0
     values = json.dumps({"1": "7001", "2": "today"})
     sent = await setup.call(
         lambda client: client.messages.create(

@@ -57,7 +57,7 @@ class Setup:
 
     @property
     def room(self) -> str:
-        return next(iter(self.account.places))
+        return next(iter(self.account.conversations))
 
     async def send(self, *contents: Content, to: str = "", key: str = KEY) -> Any:
         part = self.webhook.render(contents or [Text("hello")])[0]

@@ -27,7 +27,7 @@ from heliograph.ports.provider import (
 from heliograph.providers.http import AiohttpHttp
 from heliograph.providers.whatsapp import WhatsApp
 from heliograph.sandbox.direct.service import DirectService
-from heliograph.sandbox.direct.state import Account, Place
+from heliograph.sandbox.direct.state import Account, Conversation
 from heliograph.sandbox.faults import Fault, Mode
 from heliograph.sandbox.server import RunningSandbox, new_sandbox, start
 from heliograph.sandbox.wire import SECOND, Json, Request, Upload
@@ -45,7 +45,7 @@ class Setup:
     whatsapp: WhatsApp
     listening: Listening
     account: Account
-    place: Place
+    place: Conversation
 
     @property
     def service(self) -> DirectService:
@@ -90,7 +90,7 @@ async def setup() -> AsyncIterator[Setup]:
         whatsapp = WhatsApp({**config, "base_url": running.urls["whatsapp"], "webhook_url": listening.url}, http)
         listening.provider = whatsapp
         account = sandbox.direct["whatsapp"].accounts[config["phone_number_id"]]
-        yield Setup(running, whatsapp, listening, account, next(iter(account.places.values())))
+        yield Setup(running, whatsapp, listening, account, next(iter(account.conversations.values())))
     await running.stop()
 
 

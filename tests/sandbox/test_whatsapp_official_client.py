@@ -27,7 +27,7 @@ from pywa.errors import (
 )
 from pywa.types.templates import BodyText as PywaBodyText, TemplateLanguage
 
-from heliograph.sandbox.direct.state import Account, Place
+from heliograph.sandbox.direct.state import Account, Conversation
 from heliograph.sandbox.direct.whatsapp import WhatsApp as Simulated
 from heliograph.sandbox.faults import Fault, Mode
 from heliograph.sandbox.server import RunningSandbox, new_sandbox, start
@@ -62,7 +62,7 @@ class Setup:
     running: RunningSandbox
     simulated: Simulated
     account: Account
-    place: Place
+    place: Conversation
     config: Json
     wa: Any
     hooks: "list[tuple[dict[str, str], bytes]]"
@@ -111,7 +111,7 @@ async def setup() -> AsyncIterator[Setup]:
     simulated = sandbox.direct["whatsapp"]
     assert isinstance(simulated, Simulated)
     account = simulated.accounts[config["phone_number_id"]]
-    made = Setup(running, simulated, account, next(iter(account.places.values())), config, None, hooks)
+    made = Setup(running, simulated, account, next(iter(account.conversations.values())), config, None, hooks)
     made.wa = made.client(config["token"])
     yield made
     listener.close()

@@ -37,7 +37,7 @@ async def begun(here: House, service: str = "messenger") -> tuple[Account, Calla
     spec = here.application.specs[service]
     await configure.create_channel(context, "acc_one", spec, name=service, config=config, actor="operator", id=channel)
     (account,) = sandbox.sandbox.direct[service].accounts.values()
-    writes(here, service, next(iter(account.places)))
+    writes(here, service, next(iter(account.conversations)))
 
     async def listed() -> Any:
         found = await context.store.tickets("acc_one", state="open", before=None, limit=10)
@@ -115,11 +115,11 @@ async def test_who_is_not_that_contact_any_more_is_neither_asked_for_nor_named(h
     account, ticket = await begun(here)
     context = here.application.context
     (document,) = await context.store.documents_of_all(KIND)
-    (handle,) = account.places
+    (handle,) = account.conversations
     gone = document.data.replace(handle, "forgotten")
     await context.store.commit(Changes("acc_one", 1, puts=[document._replace(version=document.version + 1, data=gone)]))
     # Whoever asks would be answered.
-    account.places["forgotten"] = account.places[handle]
+    account.conversations["forgotten"] = account.conversations[handle]
     await names.NAMES.step(context)
     assert (await ticket()).contact_name == "" and await waiting(here) == 0
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 from heliograph.domain.split import utf8_bytes
 from heliograph.sandbox.direct.meta_messaging import ROUTES, MetaMessaging
 from heliograph.sandbox.direct.service import Call, Route
-from heliograph.sandbox.direct.state import Account, Place, Post
+from heliograph.sandbox.direct.state import Account, Conversation, Post
 from heliograph.sandbox.faults import Fault
 from heliograph.sandbox.service import Act, text
 from heliograph.sandbox.wire import Json, Request, Response
@@ -47,7 +47,7 @@ class Instagram(MetaMessaging):
         shown = super().message(account, post)
         return {**shown, "is_unsupported": True} if post.place else shown
 
-    def receipt(self, account: Account, place: Place, post: Post, level: str, fault: Fault | None) -> Json | None:
+    def receipt(self, account: Account, place: Conversation, post: Post, level: str, fault: Fault | None) -> Json | None:
         """Only that a message was seen is told, by message."""
         return self.event(account, place, "read", {"mid": post.id}) if level == "read" else None
 
@@ -85,6 +85,6 @@ class Instagram(MetaMessaging):
         token = f"EAA{self.hub.ids.token(60)}"
         account = Account(id, "demo.shop", id, token, self.hub.ids.hex_token(32), more={"app_id": app, "page_id": page})
         person = str(self.hub.ids.number(10**15, 10**16))
-        account.places[person] = Place(person, contact)
+        account.conversations[person] = Conversation(person, contact)
         config = {"account_id": id, "page_id": page, "token": token, "app_id": app, "verify_token": self.hub.ids.token(20)}
         return account, config

@@ -21,7 +21,7 @@ from heliograph.sandbox.direct.line_messages import (
     source,
 )
 from heliograph.sandbox.direct.service import Call, DirectService, Problem, Route, served
-from heliograph.sandbox.direct.state import Account, Place, Post
+from heliograph.sandbox.direct.state import Account, Conversation, Post
 from heliograph.sandbox.faults import Fault, Mode, code_of
 from heliograph.sandbox.outbox import RetryPolicy, Target
 from heliograph.sandbox.service import Act, Hub, text
@@ -89,7 +89,7 @@ class Line(DirectService):
         if not isinstance(to, str) or not ADDRESSES.fullmatch(to):
             raise Problem(problem(400, INVALID_TO))
         messages = checked(body.get("messages"))
-        place = call.account.places.get(to)
+        place = call.account.conversations.get(to)
         if place is None or place.more.get("gone"):
             raise Problem(problem(400, "Failed to send messages"))
         self._count(call.account)
@@ -105,7 +105,7 @@ class Line(DirectService):
             raise Problem(problem(429, MONTHLY))
         account.more["used"] += 1
 
-    def _sent(self, call: Call, place: Place, messages: list[Json], key: str | None) -> Response:
+    def _sent(self, call: Call, place: Conversation, messages: list[Json], key: str | None) -> Response:
         request = self.hub.ids.hex_token(32)
         request = "-".join((request[:8], request[8:12], request[12:16], request[16:20], request[20:]))
         sent = []
@@ -126,7 +126,7 @@ class Line(DirectService):
         if "x-line-retry-key" in call.request.headers:
             raise Problem(problem(400, "The retry key is not supported by this API"))
         messages = checked(body.get("messages"))
-        place = call.account.places.get(tokens.pop(body.get("replyToken"), ""))
+        place = call.account.conversations.get(tokens.pop(body.get("replyToken"), ""))
         if place is None:
             raise Problem(problem(400, "Invalid reply token"))
         return self._sent(call, place, messages, None)
@@ -136,7 +136,7 @@ class Line(DirectService):
         return answer(200, {})
 
     def _loading(self, call: Call) -> Response:
-        place = call.account.places.get(str(body_of(call.request).get("chatId")))
+        place = call.account.conversations.get(str(body_of(call.request).get("chatId")))
         if place is None or place.id[0] != "U":
             raise Problem(problem(400, "The request body has 1 error(s)", [("chatId", "Invalid")]))
         place.typing_until = self.hub.now() + 5 * SECOND
@@ -153,7 +153,7 @@ class Line(DirectService):
         })  # fmt: skip
 
     def _profile(self, call: Call) -> Response:
-        place = call.account.places.get(call.args["user"])
+        place = call.account.conversations.get(call.args["user"])
         if place is None or place.blocked:
             return self.nowhere()
         return answer(200, {"userId": place.id, "displayName": place.name, "language": "en"})
@@ -166,7 +166,7 @@ class Line(DirectService):
         return answer(200, {"totalUsage": call.account.more["used"]})
 
     def _content(self, call: Call) -> Response:
-        for place in call.account.places.values():
+        for place in call.account.conversations.values():
             for post in place.posts:
                 if post.id == call.args["message"] and post.file:
                     return served(call.account.files[post.file])
@@ -203,7 +203,7 @@ class Line(DirectService):
         """See DirectService."""
         return called(account, events)
 
-    def event(self, account: Account, place: Place, kind: str, more: Json, *, answerable: bool = True) -> Json:
+    def event(self, account: Account, place: Conversation, kind: str, more: Json, *, answerable: bool = True) -> Json:
         """An event; one that can be answered brings a token for that, good once."""
         made: Json = {
             "type": kind, "mode": "active", "timestamp": self.hub.now() // 1000, "source": source(place, account.more["person"]),
@@ -214,11 +214,11 @@ class Line(DirectService):
             account.more["tokens"][made["replyToken"]] = place.id
         return made
 
-    def told(self, account: Account, place: Place, post: Post) -> Json:
+    def told(self, account: Account, place: Conversation, post: Post) -> Json:
         """See DirectService."""
         return self.event(account, place, "message", {"message": content(account, post)})
 
-    def blocks(self, account: Account, place: Place) -> Json | None:
+    def blocks(self, account: Account, place: Conversation) -> Json | None:
         """Friends block and come back; a group cannot."""
         if place.id[0] != "U":
             return None
@@ -296,6 +296,6 @@ class Line(DirectService):
         account.more = {
             "basic_id": f"@{ids.hex_token(3)}demo", "person": friend, "keys": {}, "tokens": {}, "used": 0, "quota": None,
         }  # fmt: skip
-        account.places[friend] = Place(friend, contact)
-        account.places[group] = Place(group, f"{contact} and others")
+        account.conversations[friend] = Conversation(friend, contact)
+        account.conversations[group] = Conversation(group, f"{contact} and others")
         return account, {"token": account.token}

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from heliograph.domain.split import utf16_units
 from heliograph.sandbox.direct.service import Problem
-from heliograph.sandbox.direct.state import Account, Place, Post
+from heliograph.sandbox.direct.state import Account, Conversation, Post
 from heliograph.sandbox.wire import Json, Request, Response, answer
 
 TEXT_LIMIT = 5000
@@ -114,7 +114,7 @@ def said(message: Json) -> str:
 # --- events -----------------------------------------------------------------------------------------
 
 
-def source(place: Place, person: str) -> Json:
+def source(place: Conversation, person: str) -> Json:
     """Where an event comes from. In a group: which of them."""
     kind = {"U": "user", "C": "group", "R": "room"}[place.id[0]]
     return {"type": kind, f"{kind}Id": place.id} | ({"userId": person} if kind != "user" else {})

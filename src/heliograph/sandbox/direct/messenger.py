@@ -9,7 +9,7 @@ from typing import ClassVar
 from heliograph.domain.split import utf16_units
 from heliograph.sandbox.direct.meta_messaging import ROUTES, MetaMessaging
 from heliograph.sandbox.direct.service import Call, Route
-from heliograph.sandbox.direct.state import Account, Place, Post
+from heliograph.sandbox.direct.state import Account, Conversation, Post
 from heliograph.sandbox.faults import Fault
 from heliograph.sandbox.wire import Json, Response
 
@@ -45,7 +45,7 @@ class Messenger(MetaMessaging):
             shown["attachments"] = [{"type": "location", "title": "Pinned Location", "payload": {"coordinates": post.place}}]
         return shown
 
-    def receipt(self, account: Account, place: Place, post: Post, level: str, fault: Fault | None) -> Json | None:
+    def receipt(self, account: Account, place: Conversation, post: Post, level: str, fault: Fault | None) -> Json | None:
         """Delivered is told by message and moment, read by moment only. That something failed is never told."""
         moment = post.at // 1000
         if level == "delivered":
@@ -63,5 +63,5 @@ class Messenger(MetaMessaging):
         token = f"EAA{self.hub.ids.token(60)}"
         account = Account(page, "Demo Page", page, token, self.hub.ids.hex_token(32), more={"app_id": app})
         person = str(self.hub.ids.number(10**15, 10**16))
-        account.places[person] = Place(person, contact)
+        account.conversations[person] = Conversation(person, contact)
         return account, {"page_id": page, "token": token, "app_id": app, "verify_token": self.hub.ids.token(20)}

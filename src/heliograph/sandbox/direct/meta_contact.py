@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from heliograph.sandbox.direct.service import DirectService
-from heliograph.sandbox.direct.state import Account, Place, Post
+from heliograph.sandbox.direct.state import Account, Conversation, Post
 from heliograph.sandbox.outbox import RetryPolicy
 from heliograph.sandbox.service import Act, text, upload
 from heliograph.sandbox.wire import Json, Request
@@ -40,7 +40,7 @@ class MetaContact(DirectService):
         digest = hmac.new(account.secret.encode(), body, hashlib.sha256).hexdigest()
         return {"content-type": "application/json", "x-hub-signature-256": f"sha256={digest}"}, body
 
-    def event(self, account: Account, place: Place, kind: str, value: Any, *, ours: bool = False, at: int = 0) -> Json:
+    def event(self, account: Account, place: Conversation, kind: str, value: Any, *, ours: bool = False, at: int = 0) -> Json:
         """What an event is beside its own content. `ours`: the business is the sender."""
         pair = ({"id": account.id}, {"id": place.id}) if ours else ({"id": place.id}, {"id": account.id})
         return {"sender": pair[0], "recipient": pair[1], "timestamp": (at or self.hub.now()) // 1000, kind: value}
@@ -55,11 +55,11 @@ class MetaContact(DirectService):
             shown["attachments"] = [{"type": post.kind, "payload": {"url": url}}]
         return {**shown, **post.more.get("message", {})}
 
-    def told(self, account: Account, place: Place, post: Post) -> Json:
+    def told(self, account: Account, place: Conversation, post: Post) -> Json:
         """See DirectService."""
         return self.event(account, place, "message", self.message(account, post), at=post.at)
 
-    def echo(self, account: Account, place: Place, post: Post, *, app: int, metadata: str = "") -> Json:
+    def echo(self, account: Account, place: Conversation, post: Post, *, app: int, metadata: str = "") -> Json:
         """The event that the business has sent `post`, by whichever app."""
         shown = {**self.message(account, post), "is_echo": True, "app_id": app}
         given = post.more.get("attachment")

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from heliograph.sandbox.direct.meta_contact import MetaContact
 from heliograph.sandbox.direct.meta_sending import attachment_of, shown_of, text_of
 from heliograph.sandbox.direct.service import Call, Problem, Route, served
-from heliograph.sandbox.direct.state import Account, Place, Post
+from heliograph.sandbox.direct.state import Account, Conversation, Post
 from heliograph.sandbox.faults import Fault, Mode, code_of
 from heliograph.sandbox.wire import SECOND, Json, Request, Response, answer
 
@@ -101,7 +101,7 @@ class MetaMessaging(MetaContact):
         to = str(recipient.get("id") or "") if isinstance(recipient, dict) else ""
         if not to:
             raise problem(100, "(#100) The parameter recipient is required")
-        place = call.account.places.get(to)
+        place = call.account.conversations.get(to)
         if place is None:
             raise problem(100, f"(#100) {self.no_such_user[1]}", self.no_such_user[0])
         action = body.get("sender_action")
@@ -119,7 +119,7 @@ class MetaMessaging(MetaContact):
             self.tell(call.account, "echo", self.echo(call.account, place, post, app=int(call.account.more["app_id"]), metadata=metadata))
         return answer(200, {"recipient_id": to, "message_id": post.id})
 
-    def _allowed(self, place: Place, body: Json) -> None:
+    def _allowed(self, place: Conversation, body: Json) -> None:
         """Blocked, or outside of the window: both are refused before anything else is looked at."""
         if place.blocked:
             raise problem(551, "(#551) This person isn't available right now.", 1545041)
@@ -163,7 +163,7 @@ class MetaMessaging(MetaContact):
 
     def profile(self, call: Call) -> Response:
         """GET /{contact}: the name of somebody who has written."""
-        place = call.account.places.get(call.args["contact"])
+        place = call.account.conversations.get(call.args["contact"])
         if place is None or place.blocked:
             raise problem(100, "Unsupported get request. Object does not exist or cannot be loaded due to missing permissions", 33)
         first, _, last = place.name.partition(" ")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
-from heliograph.sandbox.direct.state import Account, Place, Post
+from heliograph.sandbox.direct.state import Account, Conversation, Post
 from heliograph.sandbox.faults import Fault, carry_out, network_outcome
 from heliograph.sandbox.journal import Arrival, describe
 from heliograph.sandbox.outbox import RetryPolicy, Target
@@ -82,14 +82,14 @@ class DirectService(ABC):
         """Headers (the signature among them) and body of a webhook call."""
 
     @abstractmethod
-    def told(self, account: Account, place: Place, post: Post) -> Json:
+    def told(self, account: Account, place: Conversation, post: Post) -> Json:
         """The event that the contact has written `post`."""
 
-    def receipt(self, account: Account, place: Place, post: Post, level: str, fault: Fault | None) -> Json | None:
+    def receipt(self, account: Account, place: Conversation, post: Post, level: str, fault: Fault | None) -> Json | None:
         """The event that `post` was "sent", "delivered", "read" or, by `fault`, "failed"; None where the service says no such thing."""
         return None
 
-    def blocks(self, account: Account, place: Place) -> Json | None:
+    def blocks(self, account: Account, place: Conversation) -> Json | None:
         """The event that the contact has blocked the business or come back; None where it is not told."""
         return None
 
@@ -144,7 +144,7 @@ class DirectService(ABC):
         arrival.taken = route.group != "read" and response.code < 400
         return response
 
-    def take(self, call: Call, place: Place, post: Post, *, key: str) -> None:
+    def take(self, call: Call, place: Conversation, post: Post, *, key: str) -> None:
         """The service takes a message of the business; receipts follow by themselves. `key` is our id in it, "" where it carries none."""
         account = call.account
         place.typing_until = 0
@@ -161,7 +161,9 @@ class DirectService(ABC):
             self._receipt(account, place, post, "failed", self.hub.settings.channel_after, call.receipt)
         self.hub.changed()
 
-    def _receipt(self, account: Account, place: Place, post: Post, level: str, after: float | None, fault: Fault | None = None) -> None:
+    def _receipt(
+        self, account: Account, place: Conversation, post: Post, level: str, after: float | None, fault: Fault | None = None
+    ) -> None:
         event = None if after is None else self.receipt(account, place, post, level, fault)
         if event is not None:
             self.tell(account, level, event, after=after or 0.0)
@@ -187,11 +189,11 @@ class DirectService(ABC):
 
     # --- the contact ----------------------------------------------------------------------------------
 
-    def find(self, conversation: str) -> tuple[Account, Place]:
+    def find(self, conversation: str) -> tuple[Account, Conversation]:
         """The conversation. Raises LookupError."""
         for account in self.accounts.values():
-            if conversation in account.places:
-                return account, account.places[conversation]
+            if conversation in account.conversations:
+                return account, account.conversations[conversation]
         raise LookupError("no such conversation")
 
     def writes(self, conversation: str, post: Post) -> Post:
@@ -267,7 +269,7 @@ class DirectService(ABC):
         return [
             {"service": self.name, "conversation": place.id, "name": place.name}
             for account in self.accounts.values()
-            for place in account.places.values()
+            for place in account.conversations.values()
         ]
 
     def phone(self, conversation: str) -> Json:

@@ -28,7 +28,7 @@ from heliograph.sandbox.direct.slack_messages import (
     thread_of,
     whole,
 )
-from heliograph.sandbox.direct.state import Account, Place, Post
+from heliograph.sandbox.direct.state import Account, Conversation, Post
 from heliograph.sandbox.faults import Fault, Mode, code_of
 from heliograph.sandbox.outbox import RetryPolicy
 from heliograph.sandbox.service import Act, text
@@ -86,7 +86,7 @@ class Slack(DirectService):
 
     def _user_info(self, call: Call) -> Response:
         wanted = str(arguments(call.request).get("user") or "")
-        place = next((each for each in call.account.places.values() if each.more["user"] == wanted), None)
+        place = next((each for each in call.account.conversations.values() if each.more["user"] == wanted), None)
         if place is None:
             raise refused("user_not_found")
         profile = {"real_name": place.name, "display_name": place.name.partition(" ")[0], "team": TEAM}
@@ -110,9 +110,9 @@ class Slack(DirectService):
         self.take(call, place, post, key=str((metadata or {}).get("event_payload", {}).get("key", "")))
         return done(channel=place.id, ts=post.id, message=message_json(call.account, post, metadata=True))
 
-    def _list(self, call: Call, posts: Callable[[Place, Json], list[Post]], *, newest_first: bool) -> Response:
+    def _list(self, call: Call, posts: Callable[[Conversation, Json], list[Post]], *, newest_first: bool) -> Response:
         given, account = arguments(call.request), call.account
-        place = account.places.get(str(given.get("channel") or ""))
+        place = account.conversations.get(str(given.get("channel") or ""))
         if place is None:
             raise refused("channel_not_found")
         oldest, latest = moment(given, "oldest", 0.0), moment(given, "latest", float("inf"))
@@ -131,7 +131,7 @@ class Slack(DirectService):
         return self._list(call, lambda place, _: [post for post in place.posts if not post.more.get("thread")], newest_first=True)
 
     def _replies(self, call: Call) -> Response:
-        def thread(place: Place, given: Json) -> list[Post]:
+        def thread(place: Conversation, given: Json) -> list[Post]:
             wanted = str(given.get("ts") or "")
             found = [post for post in place.posts if wanted in (post.id, post.more.get("thread"))]
             if not found:
@@ -187,7 +187,7 @@ class Slack(DirectService):
             "event_time": self.hub.now() // SECOND, "event": inner, "authorizations": [bot], "is_ext_shared_channel": False,
         }  # fmt: skip
 
-    def told(self, account: Account, place: Place, post: Post) -> Json:
+    def told(self, account: Account, place: Conversation, post: Post) -> Json:
         """A message of a person."""
         post.more = {"text": escaped(post.text), "user": place.more["user"], **post.more}
         if post.place:
@@ -196,7 +196,7 @@ class Slack(DirectService):
             post.more["text"] = f"<{escaped(post.text)}>"
         return self.wrapped(event(place, message_json(account, post, metadata=True)))
 
-    def receipt(self, account: Account, place: Place, post: Post, level: str, fault: Fault | None) -> Json | None:
+    def receipt(self, account: Account, place: Conversation, post: Post, level: str, fault: Fault | None) -> Json | None:
         """An app hears its own messages, with their metadata; nobody tells it what became of them."""
         return self.wrapped(event(place, message_json(account, post, metadata=True))) if level == "sent" else None
 
@@ -245,21 +245,21 @@ class Slack(DirectService):
 
         return {"thread": thread, "edit": edit, "delete": delete, "archive": archive}
 
-    def _written(self, place: Place, id: str) -> Post:
+    def _written(self, place: Conversation, id: str) -> Post:
         post = next((each for each in place.posts if each.id == id and each.mine), None)
         if post is None:
             raise LookupError("no such message of the contact")
         return post
 
-    def _changed(self, account: Account, place: Place, subtype: str, **more: Any) -> None:
+    def _changed(self, account: Account, place: Conversation, subtype: str, **more: Any) -> None:
         inner = event(place, {"type": "message", "subtype": subtype, "hidden": True, "ts": self.new_id()}, **more)
         self.tell(account, subtype, self.wrapped(inner))
         self.hub.changed()
 
-    def add_channel(self, account: Account, name: str) -> Place:
+    def add_channel(self, account: Account, name: str) -> Conversation:
         """A channel that the bot is in; the one contact who writes there is a person of that name."""
-        place = Place(f"C{self.hub.ids.hex_token(10).upper()}", name, more={"user": f"U{self.hub.ids.hex_token(10).upper()}"})
-        account.places[place.id] = place
+        place = Conversation(f"C{self.hub.ids.hex_token(10).upper()}", name, more={"user": f"U{self.hub.ids.hex_token(10).upper()}"})
+        account.conversations[place.id] = place
         return place
 
     def seed(self, contact: str) -> tuple[Account, Json]:
@@ -268,6 +268,6 @@ class Slack(DirectService):
         token = f"xoxb-{ids.number(10**11, 10**12)}-{ids.hex_token(24)}"
         account = Account(f"{TEAM}{len(self.accounts)}", "Demo desk", f"slack-{ids.hex_token(6)}", token, ids.hex_token(32))
         account.more = {"uploads": {}, "stored": {}, "base": "https://slack.com"}
-        place = Place(f"D{ids.hex_token(10).upper()}", contact, more={"user": f"U{ids.hex_token(10).upper()}"})
-        account.places[place.id] = place
+        place = Conversation(f"D{ids.hex_token(10).upper()}", contact, more={"user": f"U{ids.hex_token(10).upper()}"})
+        account.conversations[place.id] = place
         return account, {"bot_token": token}

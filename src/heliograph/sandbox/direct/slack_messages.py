@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from heliograph.sandbox.direct.service import Problem
-from heliograph.sandbox.direct.state import Account, Place, Post
+from heliograph.sandbox.direct.state import Account, Conversation, Post
 from heliograph.sandbox.wire import SECOND, Json, Request, Response, answer
 
 TEAM, APP, BOT, BOT_USER = "T0SANDBOX", "A0HELIO01", "B0HELIO01", "U0HELIO01"
@@ -83,10 +83,11 @@ def moment(given: Mapping[str, Any], name: str, default: float) -> float:
         raise refused(f"invalid_ts_{name}") from None
 
 
-def place_of(account: Account, given: Mapping[str, Any], name: str = "channel") -> Place:
+def place_of(account: Account, given: Mapping[str, Any], name: str = "channel") -> Conversation:
     """Where a message goes. A person's id stands for the direct channel with them. Raises Problem."""
     wanted = str(given.get(name) or "")
-    place = account.places.get(wanted) or next((each for each in account.places.values() if each.more["user"] == wanted), None)
+    found = (each for each in account.conversations.values() if each.more["user"] == wanted)
+    place = account.conversations.get(wanted) or next(found, None)
     if place is None:
         raise refused("channel_not_found")
     if place.more.get("archived"):
@@ -96,7 +97,7 @@ def place_of(account: Account, given: Mapping[str, Any], name: str = "channel") 
     return place
 
 
-def thread_of(place: Place, given: Mapping[str, Any]) -> str:
+def thread_of(place: Conversation, given: Mapping[str, Any]) -> str:
     """The thread that a message goes to, "" for none. Raises Problem."""
     thread = str(given.get("thread_ts") or "")
     if thread and not any(post.id == thread for post in place.posts):
@@ -154,7 +155,7 @@ def message_json(account: Account, post: Post, *, metadata: bool) -> Json:
     return shown
 
 
-def event(place: Place, told: Json, **more: Any) -> Json:
+def event(place: Conversation, told: Json, **more: Any) -> Json:
     """The event of a message."""
     kind = {"D": "im", "G": "group"}.get(place.id[:1], "channel")
     return {**told, "channel": place.id, "channel_type": kind, "event_ts": told["ts"], **more}

@@ -28,8 +28,8 @@ class Post:
 
 
 @dataclass(slots=True)
-class Place:
-    """A conversation with one contact. `id` is what the business sends to."""
+class Conversation:
+    """The thread with one contact. `id` is what the business sends to."""
 
     id: str
     name: str = field(repr=False)
@@ -51,7 +51,7 @@ class Account:
     token: str = field(repr=False)
     #: What signs or carries webhook calls.
     secret: str = field(repr=False)
-    places: dict[str, Place] = field(default_factory=dict, repr=False)
+    conversations: dict[str, Conversation] = field(default_factory=dict, repr=False)
     #: By id: media type and bytes.
     files: dict[str, Upload] = field(default_factory=dict, repr=False)
     target: Target | None = None

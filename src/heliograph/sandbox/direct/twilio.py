@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from heliograph.sandbox.direct import twilio_files, twilio_templates
 from heliograph.sandbox.direct.service import Call, DirectService, Route
-from heliograph.sandbox.direct.state import Account, Place, Post
+from heliograph.sandbox.direct.state import Account, Conversation, Post
 from heliograph.sandbox.direct.twilio_messages import (
     SMS_LIMIT,
     VERSION,
@@ -98,7 +98,7 @@ class Twilio(DirectService):
             raise refused(21620)
         if callback and not http_url(callback):
             raise refused(21609)
-        place = call.account.places.get(to)
+        place = call.account.conversations.get(to)
         if place is not None and place.blocked and not channel_of(to):
             raise refused(21610)
         post = self.new_post(_kind(media), mine=False, text=body, url=media)
@@ -120,7 +120,7 @@ class Twilio(DirectService):
             raise refused(21910)
         return sender
 
-    def _queue(self, call: Call, place: Place | None, post: Post) -> None:
+    def _queue(self, call: Call, place: Conversation | None, post: Post) -> None:
         """What the network beyond will not carry is taken here all the same, and refused by a receipt."""
         account, channel = call.account, channel_of(post.more["to"])
         account.more["sent"][post.id] = post
@@ -131,11 +131,11 @@ class Twilio(DirectService):
             reason = 63016
         if reason and call.receipt is None:
             call.receipt = Fault(self.name, Mode.RECEIPT_FAILURE, "send", error_code=str(reason))
-        self.take(call, place or Place(post.more["to"], ""), post, key=key_of(post.more["callback"]))
+        self.take(call, place or Conversation(post.more["to"], ""), post, key=key_of(post.more["callback"]))
 
     def _list(self, call: Call) -> Response:
         query, account = call.request.query, call.account
-        found = [*account.more["sent"].values(), *(post for place in account.places.values() for post in place.posts if post.mine)]
+        found = [*account.more["sent"].values(), *(post for place in account.conversations.values() for post in place.posts if post.mine)]
         for name in ("From", "To"):
             found = [post for post in found if query.get(name) in (None, post.more[name.lower()])]
         found.sort(key=lambda post: post.at, reverse=True)
@@ -206,12 +206,12 @@ class Twilio(DirectService):
         else:
             super().tell(account, kind, event, after=after)
 
-    def told(self, account: Account, place: Place, post: Post) -> Json:
+    def told(self, account: Account, place: Conversation, post: Post) -> Json:
         """An incoming message."""
         post.more["from"], post.more["to"] = place.id, account.more["senders"][channel_of(place.id)]
         return {"id": post.id, "fields": arrival(account, place, post, account.more["base"])}
 
-    def receipt(self, account: Account, place: Place, post: Post, level: str, fault: Fault | None) -> Json | None:
+    def receipt(self, account: Account, place: Conversation, post: Post, level: str, fault: Fault | None) -> Json | None:
         """A status callback, where the message named an address for it; carriers do not say whether an SMS was read."""
         if fault is not None:
             post.more["error"] = int(fault.error_code) if fault.error_code.isdecimal() else 30008
@@ -220,7 +220,7 @@ class Twilio(DirectService):
         state = "undelivered" if level == "failed" else level
         return {"id": f"{post.id}:{state}", "fields": news(account, post, state), "callback": post.more["callback"]}
 
-    def blocks(self, account: Account, place: Place) -> Json | None:
+    def blocks(self, account: Account, place: Conversation) -> Json | None:
         """STOP and START are messages with a mark. WhatsApp tells nothing of a block."""
         if channel_of(place.id):
             return None
@@ -269,7 +269,7 @@ class Twilio(DirectService):
         account.more = {"service": service, "senders": senders, "sent": {}, "status": "active", "base": "https://api.twilio.com"}
         account.more["templates"] = {each["sid"]: each for each in twilio_templates.seeded(ids)}
         for address, name in ((f"+1555019{count:04d}", contact), (f"whatsapp:+1555019{count:04d}", f"{contact} (WhatsApp)")):
-            account.places[address] = Place(address, name, heard=self.hub.now())
+            account.conversations[address] = Conversation(address, name, heard=self.hub.now())
         return account, {"account_sid": sid, "auth_token": token, "sender": service}
 
 

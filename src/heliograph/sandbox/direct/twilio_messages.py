@@ -9,7 +9,7 @@ from email.utils import format_datetime
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 from heliograph.sandbox.direct.service import Call, Problem
-from heliograph.sandbox.direct.state import Account, Place, Post
+from heliograph.sandbox.direct.state import Account, Conversation, Post
 from heliograph.sandbox.outbox import RetryPolicy
 from heliograph.sandbox.wire import SECOND, Json, Request, Response, answer
 
@@ -62,7 +62,7 @@ def refused(code: int, number: int = 400) -> Problem:
 def message_of(call: Call) -> Post:
     """The message that a path names. Raises Problem."""
     sid, account = call.args["message"], call.account
-    written = (post for place in account.places.values() for post in place.posts if post.mine)
+    written = (post for place in account.conversations.values() for post in place.posts if post.mine)
     post: Post | None = account.more["sent"].get(sid) or next((post for post in written if post.id == sid), None)
     if post is None:
         raise refused(20404, 404)
@@ -139,7 +139,7 @@ def shown(account: Account, post: Post, state: str) -> Json:
     }  # fmt: skip
 
 
-def arrival(account: Account, place: Place, post: Post, base: str) -> dict[str, str]:
+def arrival(account: Account, place: Conversation, post: Post, base: str) -> dict[str, str]:
     """The form of an inbound message; `base` is where its files are fetched."""
     fields = {
         "MessageSid": post.id, "SmsMessageSid": post.id, "SmsSid": post.id, "SmsStatus": "received", "AccountSid": account.id,

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from heliograph.sandbox.direct.service import Call, DirectService, Problem, Route, served
-from heliograph.sandbox.direct.state import Account, Place, Post
+from heliograph.sandbox.direct.state import Account, Conversation, Post
 from heliograph.sandbox.faults import Fault, code_of
 from heliograph.sandbox.ids import iso
 from heliograph.sandbox.outbox import RetryPolicy
@@ -79,7 +79,7 @@ class Webhook(DirectService):
         taken, id, message = call.account.more["taken"], body["id"], body.get("message")
         if id in taken and self.hub.now() - taken[id][1] < REMEMBERED:
             return answer(409, {"id": taken[id][0]})
-        place, moved = call.account.places.get(str(body.get("conversation"))), call.account.more["moved"]
+        place, moved = call.account.conversations.get(str(body.get("conversation"))), call.account.more["moved"]
         if place is None and body.get("conversation") in moved:
             raise Problem(_refusal(422, "moved", conversation=moved[body["conversation"]]))
         if place is None:
@@ -131,7 +131,7 @@ class Webhook(DirectService):
         """An event of now."""
         return {"id": f"evt-{self.hub.ids.object_id()}", "type": kind, "timestamp": iso(self.hub.now()), **more}
 
-    def told(self, account: Account, place: Place, post: Post) -> Json:
+    def told(self, account: Account, place: Conversation, post: Post) -> Json:
         """See DirectService."""
         who = {"conversation": place.id, "contact": account.more["people"][place.id], "contact_name": place.name}
         return self.event("message", {**who, "message_id": post.id, "contents": [self._content(account, post)]})
@@ -146,7 +146,7 @@ class Webhook(DirectService):
             return {"kind": "location", "latitude": post.place["lat"], "longitude": post.place["long"]}
         return {"kind": "text", "text": post.text}
 
-    def receipt(self, account: Account, place: Place, post: Post, level: str, fault: Fault | None) -> Json | None:
+    def receipt(self, account: Account, place: Conversation, post: Post, level: str, fault: Fault | None) -> Json | None:
         """Every level is told, by both ids."""
         told: Json = {"level": level, "reply_id": post.more["reply_id"], "message_id": post.id}
         if fault is not None:
@@ -154,7 +154,7 @@ class Webhook(DirectService):
             told |= {"reason": fault.error_code if named else "bad_recipient", "code": fault.error_code, "detail": fault.error_message}
         return self.event("receipt", told)
 
-    def blocks(self, account: Account, place: Place) -> Json | None:
+    def blocks(self, account: Account, place: Conversation) -> Json | None:
         """See DirectService."""
         return self.event("contact.blocked" if place.blocked else "contact.unblocked", {"contact": account.more["people"][place.id]})
 
@@ -168,7 +168,7 @@ class Webhook(DirectService):
         account, place = self.find(conversation)
         old, new = place.id, f"room-{self.hub.ids.hex_token(8)}"
         place.id = new
-        account.places[new] = account.places.pop(old)
+        account.conversations[new] = account.conversations.pop(old)
         account.more["people"][new] = account.more["people"].pop(old)
         account.more["moved"][old] = new
         self.hub.tally.move(self.name, old, new)
@@ -188,7 +188,7 @@ class Webhook(DirectService):
         secret = base64.b64encode(bytes.fromhex(ids.hex_token(64))).decode()
         account = Account(id, "Demo desk", id, "", f"whsec_{secret}")
         account.more = {"taken": {}, "moved": {}, "people": {room: f"person-{ids.hex_token(6)}"}, "origin": "http://sandbox.invalid"}
-        account.places[room] = Place(room, contact)
+        account.conversations[room] = Conversation(room, contact)
         return account, {}
 
 

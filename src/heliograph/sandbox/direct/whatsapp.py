@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from heliograph.sandbox.direct import whatsapp_events as events, whatsapp_templates as templates
 from heliograph.sandbox.direct.service import Call, DirectService, Route, seconds, served
-from heliograph.sandbox.direct.state import Account, Place, Post
+from heliograph.sandbox.direct.state import Account, Conversation, Post
 from heliograph.sandbox.direct.whatsapp_messages import DAY, Reader, kinds_of_files, most_bytes, problem
 from heliograph.sandbox.faults import Fault, Mode, code_of
 from heliograph.sandbox.outbox import RetryPolicy
@@ -107,7 +107,7 @@ class WhatsApp(DirectService):
         post.more["key"] = key
         if call.receipt is None:
             call.receipt = self._late_refusal(place, post)
-        self.take(call, place or Place(f"user:{to['recipient']}" if "recipient" in to else to["to"], ""), post, key=key)
+        self.take(call, place or Conversation(f"user:{to['recipient']}" if "recipient" in to else to["to"], ""), post, key=key)
         contact: Json = {"input": to.get("to") or to["recipient"]}
         if "to" in to:
             contact["wa_id"] = to["to"].lstrip("+")
@@ -116,15 +116,15 @@ class WhatsApp(DirectService):
         told = [{"id": post.id, "message_status": "accepted"} if post.kind == "template" else {"id": post.id}]
         return answer(200, {"messaging_product": "whatsapp", "contacts": [contact], "messages": told})
 
-    def _place(self, account: Account, reader: Reader) -> tuple[dict[str, str], Place | None]:
+    def _place(self, account: Account, reader: Reader) -> tuple[dict[str, str], Conversation | None]:
         """To whom: the fields that said so, and the contact, if WhatsApp knows one."""
         to = reader.recipient()
-        for place in account.places.values():
+        for place in account.conversations.values():
             if to.get("recipient") == place.more["user"] or to.get("to", "").lstrip("+") == place.more["number"]:
                 return to, place
         return to, None
 
-    def _late_refusal(self, place: Place | None, post: Post) -> Fault | None:
+    def _late_refusal(self, place: Conversation | None, post: Post) -> Fault | None:
         """What is taken all the same, and refused by a status later: nobody there, or the window closed."""
         if place is None:
             return _refusal(131026)
@@ -134,7 +134,7 @@ class WhatsApp(DirectService):
     def _heard(self, account: Account, reader: Reader) -> Response:
         """The business has read a message of the contact's, and may be typing."""
         wanted = reader.body.get("message_id")
-        place = next((p for p in account.places.values() if any(post.id == wanted and post.mine for post in p.posts)), None)
+        place = next((p for p in account.conversations.values() if any(post.id == wanted and post.mine for post in p.posts)), None)
         if place is None:
             raise problem(131009, "Parameter value is not valid", "Message ID is invalid or is of a message that was not received")
         if "typing_indicator" in reader.body:
@@ -221,11 +221,11 @@ class WhatsApp(DirectService):
         headers = {"content-type": "application/json", "x-hub-signature-256": f"sha256={signature}", "user-agent": "facebookexternalua"}
         return headers, body
 
-    def told(self, account: Account, place: Place, post: Post) -> Json:
+    def told(self, account: Account, place: Conversation, post: Post) -> Json:
         """See DirectService."""
         return events.message(account, place, post)
 
-    def receipt(self, account: Account, place: Place, post: Post, level: str, fault: Fault | None) -> Json | None:
+    def receipt(self, account: Account, place: Conversation, post: Post, level: str, fault: Fault | None) -> Json | None:
         """See DirectService. A code of the fault that is no number of Meta's becomes "undeliverable"."""
         error: Json | None = None
         if fault is not None:
@@ -253,9 +253,9 @@ class WhatsApp(DirectService):
         account = Account(phone, "Demo shop", f"whatsapp-{phone}", f"EAA{ids.token(60)}", ids.hex_token(32))
         account.more = {"number": f"1555{ids.number(10**6, 10**7)}", "waba": waba, "templates": templates.seeded(ids)}
         number = f"4915{ids.number(10**8, 10**9)}"
-        place = Place(number, contact, heard=self.hub.now())
+        place = Conversation(number, contact, heard=self.hub.now())
         place.more = {"number": number, "user": f"DE.{ids.number(10**16, 10**17)}", "hidden": False}
-        account.places[number] = place
+        account.conversations[number] = place
         return account, {"phone_number_id": phone, "waba_id": waba, "token": account.token, "verify_token": ids.token(20)}
 
     def more_acts(self) -> dict[str, Act]:
@@ -277,24 +277,24 @@ class WhatsApp(DirectService):
     def _changes_number(self, conversation: str, number: str) -> None:
         """A new number comes with a new business-scoped id."""
         account, place = self.find(conversation)
-        if not number.isdecimal() or number in account.places:
+        if not number.isdecimal() or number in account.conversations:
             raise ValueError("number must be digits, and nobody else's")
         user = f"DE.{self.hub.ids.number(10**16, 10**17)}"
         self.tell(account, "system", events.moved(account, place, number, user, self.new_id(), seconds(self.hub.now())))
-        del account.places[place.id]
+        del account.conversations[place.id]
         place.more |= {"number": number, "user": user}
         self._named(account, place)
 
     def _hides(self, conversation: str, *, hidden: bool) -> None:
         """The contact takes a username, or gives it up: with one, businesses see no number."""
         account, place = self.find(conversation)
-        del account.places[place.id]
+        del account.conversations[place.id]
         place.more["hidden"] = hidden
         self._named(account, place)
 
-    def _named(self, account: Account, place: Place) -> None:
+    def _named(self, account: Account, place: Conversation) -> None:
         place.id = f"user:{place.more['user']}" if place.more["hidden"] else place.more["number"]
-        account.places[place.id] = place
+        account.conversations[place.id] = place
         self.hub.changed()
 
     def _falls_silent(self, conversation: str) -> None:

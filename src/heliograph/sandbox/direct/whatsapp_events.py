@@ -6,18 +6,18 @@ Source: Meta's webhook reference: messages, statuses, system messages, business-
 import hashlib
 from typing import Any
 
-from heliograph.sandbox.direct.state import Account, Place, Post
+from heliograph.sandbox.direct.state import Account, Conversation, Post
 from heliograph.sandbox.wire import SECOND, Json
 
 
-def message(account: Account, place: Place, post: Post) -> Json:
+def message(account: Account, place: Conversation, post: Post) -> Json:
     """The contact has written."""
     kind, content = _content(account, post)
     told = {**_from(place), "id": post.id, "timestamp": str(post.at // SECOND), "type": kind, kind: content}
     return _change(account, post.id, {"contacts": [_contact(place)], "messages": [told]})
 
 
-def receipt(account: Account, place: Place, post: Post, level: str, at: int, error: Json | None) -> Json:
+def receipt(account: Account, place: Conversation, post: Post, level: str, at: int, error: Json | None) -> Json:
     """A message has been "sent", "delivered", "read" or "failed"."""
     number = place.more.get("number", place.id)
     told: Json = {"id": post.id, "status": level, "timestamp": str(at)}
@@ -37,7 +37,7 @@ def receipt(account: Account, place: Place, post: Post, level: str, at: int, err
     return _change(account, f"{post.id}:{level}", {**contacts, "statuses": [told]})
 
 
-def moved(account: Account, place: Place, number: str, user: str, id: str, at: int) -> Json:
+def moved(account: Account, place: Conversation, number: str, user: str, id: str, at: int) -> Json:
     """The contact has a new number, and with it a new business-scoped id. Such a message has no contacts."""
     system: Json = {
         "body": f"User {place.name} changed from {place.more['number']} to {number}", "type": "user_changed_number",
@@ -54,13 +54,13 @@ def _change(account: Account, id: str, value: Json) -> Json:
     return {"id": id, "field": "messages", "value": {"messaging_product": "whatsapp", "metadata": metadata, **value}}
 
 
-def _from(place: Place) -> dict[str, str]:
+def _from(place: Conversation) -> dict[str, str]:
     """Who writes: always the business-scoped id, and the number unless it is hidden behind a username."""
     shown = {} if place.more["hidden"] else {"from": place.more["number"]}
     return {**shown, "from_user_id": place.more["user"]}
 
 
-def _contact(place: Place) -> Json:
+def _contact(place: Conversation) -> Json:
     profile = {"name": place.name, **({"username": f"{place.name.lower()}.sandbox"} if place.more["hidden"] else {})}
     shown = {} if place.more["hidden"] else {"wa_id": place.more["number"]}
     return {"profile": profile, **shown, "user_id": place.more["user"]}
