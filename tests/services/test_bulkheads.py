@@ -6,9 +6,9 @@ from itertools import count
 
 import pytest
 
-from heliograph.services.bulkheads import OLD, Bulkheads, Call, Kind, Part
+from heliograph.domain.retry import SECOND
+from heliograph.services.bulkheads import OLD, Bulkhead, Bulkheads, Call, Kind
 
-SECOND = 1_000_000
 START = 1_800_000_000 * SECOND
 CONCURRENCY = 100
 #: How often the worker looks.
@@ -22,7 +22,7 @@ class Channel:
     """`takes`: microseconds until its provider answers; None where it never does. `every`: between two replies, 0 for a burst."""
 
     takes: int | None
-    parts: tuple[Part, ...]
+    bulkheads: tuple[Bulkhead, ...]
     every: int = 0
     due: int = START
     started: int = 0
@@ -41,11 +41,11 @@ class Street:
         self.ends: list[tuple[int, int, Call, Channel, bool]] = []
         self.most = 0
 
-    def place(self) -> Part:
-        return self.bulkheads.part(Kind.PLACE)
+    def place(self) -> Bulkhead:
+        return self.bulkheads.new(Kind.PLACE)
 
-    def channel(self, takes: int | None, *, place: Part, every: int = 0) -> Channel:
-        made = Channel(takes, (self.bulkheads.part(Kind.CHANNEL, place), self.bulkheads.part(Kind.ACCOUNT), place), every, self.now)
+    def channel(self, takes: int | None, *, place: Bulkhead, every: int = 0) -> Channel:
+        made = Channel(takes, (self.bulkheads.new(Kind.CHANNEL, place), self.bulkheads.new(Kind.ACCOUNT), place), every, self.now)
         self.channels.append(made)
         return made
 
@@ -54,11 +54,11 @@ class Street:
         while self.now < until:
             while self.ends and self.ends[0][0] <= self.now:
                 _, _, call, channel, answered = heapq.heappop(self.ends)
-                for part in call.parts:
+                for bulkhead in call.bulkheads:
                     if answered:
-                        part.window.answered(self.now)
+                        bulkhead.window.answered(self.now)
                     else:
-                        part.window.silent(call.started_at)
+                        bulkhead.window.silent(call.started_at)
                 channel.answered += answered
                 self.bulkheads.end(call)
             self._claim()
@@ -70,13 +70,13 @@ class Street:
         while free and going:
             going = False
             for channel in self.channels:
-                if free and channel.due <= self.now and all(self.bulkheads.left(part) for part in channel.parts):
+                if free and channel.due <= self.now and all(self.bulkheads.left(bulkhead) for bulkhead in channel.bulkheads):
                     self._start(channel)
                     free, going = free - 1, True
         self.channels.append(self.channels.pop(0))
 
     def _start(self, channel: Channel) -> None:
-        call = self.bulkheads.begin(channel.parts, self.now)
+        call = self.bulkheads.begin(channel.bulkheads, self.now)
         channel.started += 1
         if channel.every:
             channel.waits.append(self.now - channel.due)

@@ -6,7 +6,7 @@ from heliograph.domain.outcomes import Accepted
 from heliograph.domain.retry import SECOND
 from heliograph.ports import rows
 from heliograph.ports.store import Changes
-from heliograph.services.bulkheads import Part
+from heliograph.services.bulkheads import Bulkhead
 from heliograph.services.sharing import ALIVE, KIND, share
 from heliograph.services.traffic import Traffic
 from tests.services.test_troubles import Line, desk
@@ -30,7 +30,9 @@ async def test_processes_that_send_share_the_pace(tmp_path: Path) -> None:
     traffic.answered(call, connected, claimed[0].lane, Accepted("1"), now)
     traffic.end(call)
     traffic.begin(claimed, context.clock.now())
-    [whole] = [part.pace for part in traffic.room(now)[1].parts[made.account, made.channel.id] if isinstance(part, Part) and part.pace]
+    [whole] = [
+        each.pace for each in traffic.room(now)[1].bulkheads[made.account, made.channel.id] if isinstance(each, Bulkhead) and each.pace
+    ]
     await share(context, traffic, worker="one")
     assert whole.share == 1.0
     others = Changes("", now)

@@ -344,9 +344,9 @@ async def test_what_was_written_adds_up_to_what_is_in_some_state(store: AnyStore
 
 
 def room(left: dict[str, int], *, strangers: int = 0, apps: tuple[str, ...] = ()) -> Room:
-    """Channels 1 to 3 of account A, each a part of its own and all a part of their account; `apps` share one more."""
-    parts = {("acc_a", f"chn_{n}"): (f"chn_{n}", "acc_a", *(("app",) if f"chn_{n}" in apps else ())) for n in (1, 2, 3)}
-    return Room(parts, lambda part: left.get(part, 1000), strangers)
+    """Channels 1 to 3 of account A, each with a bulkhead of its own and all with their account's; `apps` share one more."""
+    bulkheads = {("acc_a", f"chn_{n}"): (f"chn_{n}", "acc_a", *(("app",) if f"chn_{n}" in apps else ())) for n in (1, 2, 3)}
+    return Room(bulkheads, lambda bulkhead: left.get(bulkhead, 1000), strangers)
 
 
 async def taken(store: AnyStore, limit: int, room: Room) -> Counter[str]:
@@ -374,10 +374,10 @@ async def test_channels_of_one_app_share_its_room_in_turns(store: AnyStore) -> N
 async def test_of_channels_that_a_worker_has_never_used_it_takes_one_lane_each(store: AnyStore) -> None:
     places = await found_account(store, channels=3, lanes=5)
     await replies(store, places)
-    unknown = Room({}, lambda part: 1000, 2)
+    unknown = Room({}, lambda bulkhead: 1000, 2)
     assert sorted((await taken(store, 20, unknown)).values()) == [1, 1]
     assert sum((await taken(store, 20, unknown)).values()) == 2
-    assert await taken(store, 20, Room({}, lambda part: 1000, 0)) == {}
+    assert await taken(store, 20, Room({}, lambda bulkhead: 1000, 0)) == {}
 
 
 async def test_what_waits_for_room_is_not_due(store: AnyStore) -> None:

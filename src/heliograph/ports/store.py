@@ -123,12 +123,13 @@ class Changes:
 class Room(NamedTuple):
     """How many lanes a claim may take where its worker has no more room, whatever the claim's limit.
 
-    A channel belongs to parts (itself, its account, where its provider is reached, its app there), and a lane takes from each of them.
+    A channel belongs to bulkheads (its own, its account's, that of the place where its provider is reached, its app's there), and a lane
+    takes from each of them.
     """
 
-    #: (account, channel) -> its parts. A channel that is not here is a stranger: one lane of each, `strangers` of all together.
-    parts: Mapping[tuple[str, str], Sequence[Hashable]]
-    #: How many lanes a part still has room for. Asked once for each part of a channel that has lanes to take.
+    #: (account, channel) -> its bulkheads. A channel that is not here is a stranger: one lane of each, `strangers` of all together.
+    bulkheads: Mapping[tuple[str, str], Sequence[Hashable]]
+    #: How many lanes a bulkhead still has room for. Asked once for each of a channel that has lanes to take.
     left: Callable[[Any], int]
     strangers: int
 

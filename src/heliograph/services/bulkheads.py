@@ -17,7 +17,7 @@ SPARE, OLD = 1 / 8, 4
 
 
 class Kind(Enum):
-    """What a part of the traffic is."""
+    """What traffic is bounded together."""
 
     CHANNEL = "channel"
     ACCOUNT = "account"
@@ -28,12 +28,12 @@ class Kind(Enum):
 
 
 @dataclass(slots=True, eq=False)
-class Part:
-    """Some of the traffic, which is bounded together. `young`: its calls under way that are not old yet."""
+class Bulkhead:
+    """Traffic that is bounded together. `young`: its calls under way that are not old yet."""
 
     kind: Kind
     window: Window
-    place: "Part | None" = None
+    place: "Bulkhead | None" = None
     young: int = 0
     pace: Pace | None = None
     meter: Meter = field(default_factory=Meter)
@@ -43,7 +43,7 @@ class Part:
 class Call:
     """A call under way, or the next one of the same lane."""
 
-    parts: tuple[Part, ...]
+    bulkheads: tuple[Bulkhead, ...]
     started_at: int
     young: bool = True
     #: What it was last told of its channel; see Traffic.know.
@@ -53,7 +53,7 @@ class Call:
 class Bulkheads:
     """`concurrency` calls of one channel may be under way, some more at one place, and some more of others, as long as they are young.
 
-    Three bounds, each for a fault of its own. The *spare* of the pool bounds what is young: each part gets a multiple of what is still
+    Three bounds, each for a fault of its own. The *spare* of the pool bounds what is young: each bulkhead gets a multiple of what is still
     free, so something always is (the dynamic threshold of shared-memory switches). The *window* (domain.window) bounds what does not
     answer. And old calls leave the pool, into one of their own in which each place may have half of what is left.
     """
@@ -74,9 +74,9 @@ class Bulkheads:
         """Calls."""
         return self._under_way
 
-    def part(self, kind: Kind, place: Part | None = None) -> Part:
-        """A new part of the traffic."""
-        return Part(kind, Window(self._most), place)
+    def new(self, kind: Kind, place: Bulkhead | None = None) -> Bulkhead:
+        """A new one, with no call under way."""
+        return Bulkhead(kind, Window(self._most), place)
 
     def free(self, now: int) -> int:
         """How many calls may start at most. To be asked before `left`."""
@@ -89,34 +89,34 @@ class Bulkheads:
         self._scarce = not free
         return free
 
-    def left(self, part: Part) -> int:
-        """How many calls of a part may start, as far as what is under way goes."""
-        room = _fair(part.young, self._pool - self._young, self._wider_greed)
-        window, place = part.window, part.place
-        if part.kind is Kind.PLACE:
+    def left(self, bulkhead: Bulkhead) -> int:
+        """How many calls may start within a bulkhead, as far as what is under way goes."""
+        room = _fair(bulkhead.young, self._pool - self._young, self._wider_greed)
+        window, place = bulkhead.window, bulkhead.place
+        if bulkhead.kind is Kind.PLACE:
             room = min(room, window.left(self._now), _fair(window.under_way, self._most - self._under_way, 1.0))
         elif place is not None:
             there = _fair(place.young, self._pool - self._young, self._wider_greed)
             beside = _fair(window.under_way, place.window.left(self._now), self._greed)
-            room = min(window.left(self._now), _fair(part.young, there, self._greed), beside)
+            room = min(window.left(self._now), _fair(bulkhead.young, there, self._greed), beside)
         self._scarce |= not room
         return room
 
-    def begin(self, parts: tuple[Part, ...], now: int) -> Call:
+    def begin(self, bulkheads: tuple[Bulkhead, ...], now: int) -> Call:
         """A call starts."""
-        call = Call(parts, now)
+        call = Call(bulkheads, now)
         self._under_way += 1
-        for part in parts:
-            part.window.under_way += 1
+        for bulkhead in bulkheads:
+            bulkhead.window.under_way += 1
         self._be_young(call)
         return call
 
-    def join(self, call: Call, parts: tuple[Part, ...]) -> None:
-        """What a call is part of becomes known after it has started."""
-        call.parts = parts
-        for part in parts:
-            part.window.under_way += 1
-            part.young += call.young
+    def join(self, call: Call, bulkheads: tuple[Bulkhead, ...]) -> None:
+        """What bounds a call becomes known after it has started."""
+        call.bulkheads = bulkheads
+        for bulkhead in bulkheads:
+            bulkhead.window.under_way += 1
+            bulkhead.young += call.young
 
     def again(self, call: Call, now: int) -> None:
         """The lane goes on with its next call."""
@@ -134,8 +134,8 @@ class Bulkheads:
             self._age(call)
         call.started_at = -1
         self._under_way -= 1
-        for part in call.parts:
-            part.window.under_way -= 1
+        for bulkhead in call.bulkheads:
+            bulkhead.window.under_way -= 1
 
     def next_at(self) -> int | None:
         """When there will be more room although nothing ends, if any was missing; None where time alone brings none."""
@@ -143,15 +143,15 @@ class Bulkheads:
 
     def _be_young(self, call: Call) -> None:
         self._young += 1
-        for part in call.parts:
-            part.young += 1
+        for bulkhead in call.bulkheads:
+            bulkhead.young += 1
         self._ages.append((call.started_at, call))
 
     def _age(self, call: Call) -> None:
         call.young = False
         self._young -= 1
-        for part in call.parts:
-            part.young -= 1
+        for bulkhead in call.bulkheads:
+            bulkhead.young -= 1
 
 
 def _beyond(most: int) -> tuple[int, float]:

@@ -6,7 +6,7 @@ from heliograph.domain import pacing
 from heliograph.domain.pacing import Pace
 from heliograph.domain.retry import SECOND
 from heliograph.ports.provider import Rates
-from heliograph.services.bulkheads import Kind, Part
+from heliograph.services.bulkheads import Bulkhead, Kind
 from heliograph.services.channels import Connected
 
 #: Seconds to wait where a provider says "too fast" and not for how long.
@@ -33,10 +33,10 @@ class Paces:
         """Whether there is any."""
         return bool(self._all)
 
-    def know(self, part: Part, published: float | None, now: int) -> None:
+    def know(self, bulkhead: Bulkhead, published: float | None, now: int) -> None:
         """A channel or app, and the limit that its provider documents."""
-        if published is not None and part.pace is None:
-            part.pace = self._made(pacing.published(published, now))
+        if published is not None and bulkhead.pace is None:
+            bulkhead.pace = self._made(pacing.published(published, now))
 
     def _made(self, pace: Pace) -> Pace:
         pace.share = self._share if pace.published is not None else 1.0
@@ -44,7 +44,7 @@ class Paces:
         return pace
 
     def share(self, share: float) -> None:
-        """What part of each pace is this process's. What it has learnt itself, it has learnt of its own part."""
+        """What share of each pace is this process's. What it has learnt itself, it has learnt of its own share."""
         self._share = share
         for pace in self._all:
             if pace.published is not None:
@@ -63,43 +63,43 @@ class Paces:
         """When some more may start of those for which the last claim has asked and which are used up."""
         return min((pace.next_at(now) for pace in self._asked if not pace.available(now)), default=None)
 
-    def begin(self, parts: Iterable[Part], now: int) -> None:
+    def begin(self, bulkheads: Iterable[Bulkhead], now: int) -> None:
         """One starts."""
         if not self._all:
             return
-        for part in parts:
-            if part.pace is not None:
-                part.pace.take(1, now)
+        for bulkhead in bulkheads:
+            if bulkhead.pace is not None:
+                bulkhead.pace.take(1, now)
                 self.started_at = now
 
-    def accepted(self, parts: Iterable[Part], now: int) -> None:
+    def accepted(self, bulkheads: Iterable[Bulkhead], now: int) -> None:
         """One got through."""
-        for part in parts:
-            if part.kind is Kind.CHANNEL:
-                part.meter.tick(now)
+        for bulkhead in bulkheads:
+            if bulkhead.kind is Kind.CHANNEL:
+                bulkhead.meter.tick(now)
                 if not self._all:
                     return
-            if part.pace is not None:
-                part.pace.accepted(now)
+            if bulkhead.pace is not None:
+                bulkhead.pace.accepted(now)
 
-    def busy(self, parts: Iterable[Part], now: int) -> bool:
+    def busy(self, bulkheads: Iterable[Bulkhead], now: int) -> bool:
         """Whether a channel sends so much that its own pace may be too fast."""
         return any(
-            part.pace is None or part.meter.rate(now) >= QUIET * part.pace.rate * part.pace.share
-            for part in parts
-            if part.kind is Kind.CHANNEL
+            bulkhead.pace is None or bulkhead.meter.rate(now) >= QUIET * bulkhead.pace.rate * bulkhead.pace.share
+            for bulkhead in bulkheads
+            if bulkhead.kind is Kind.CHANNEL
         )
 
-    def refused(self, parts: Iterable[Part], rates: Rates, *, started_at: int, after: float | None, now: int) -> None:
+    def refused(self, bulkheads: Iterable[Bulkhead], rates: Rates, *, started_at: int, after: float | None, now: int) -> None:
         """One was refused for coming too fast. What the provider documents says whose limit it was: else it is the channel's."""
         until = now + int((UNTOLD if after is None else after) * SECOND)
         blamed = Kind.APP if rates.channel is None and rates.app is not None else Kind.CHANNEL
-        for part in parts:
-            if part.kind is not blamed:
+        for bulkhead in bulkheads:
+            if bulkhead.kind is not blamed:
                 continue
-            if part.pace is None:
-                part.pace = self._made(pacing.measured(part.meter.rate(now), now))
-            part.pace.refused(now, started_at=started_at, until=until)
+            if bulkhead.pace is None:
+                bulkhead.pace = self._made(pacing.measured(bulkhead.meter.rate(now), now))
+            bulkhead.pace.refused(now, started_at=started_at, until=until)
 
 
 class Lanes:

@@ -9,7 +9,7 @@ import msgspec
 from heliograph.domain.outcomes import Accepted, Deferred, Refused, SendResult
 from heliograph.domain.reasons import Reason
 from heliograph.ports.store import Claimed, Room
-from heliograph.services.bulkheads import PATIENCE, Bulkheads, Call, Kind, Part
+from heliograph.services.bulkheads import PATIENCE, Bulkhead, Bulkheads, Call, Kind
 from heliograph.services.channels import Connected
 from heliograph.services.pacing import Lanes, Paces
 
@@ -28,14 +28,14 @@ class Traffic:
         self._bulkheads = Bulkheads(concurrency)
         self._paces = Paces()
         self._lanes = Lanes()
-        self._parts: dict[Key, tuple[Part, ...]] = {}
+        self._channels: dict[Key, tuple[Bulkhead, ...]] = {}
         self._known: dict[Key, Connected] = {}
-        self._accounts: dict[str, Part] = {}
-        self._places: dict[tuple[str, str], Part] = {}
-        self._apps: dict[tuple[str, str], Part] = {}
+        self._accounts: dict[str, Bulkhead] = {}
+        self._places: dict[tuple[str, str], Bulkhead] = {}
+        self._apps: dict[tuple[str, str], Bulkhead] = {}
         self._now = 0
-        #: Parts for which the last claim has found or left no room.
-        self._crowded: set[Part] = set()
+        #: Bulkheads for which the last claim has found or left no room.
+        self._crowded: set[Bulkhead] = set()
 
     def know(self, connected: Connected, call: Call, now: int) -> None:
         """A channel as it is configured now, and a call on it that has started."""
@@ -47,31 +47,31 @@ class Traffic:
         if self._known.get(key) is not connected:
             self._known[key] = connected
             self._describe(key, connected, now)
-        if not call.parts:
-            self._bulkheads.join(call, self._parts[key])
+        if not call.bulkheads:
+            self._bulkheads.join(call, self._channels[key])
 
     def _describe(self, key: Key, connected: Connected, now: int) -> None:
         channel = connected.channel
-        known = self._parts.get(key)
+        known = self._channels.get(key)
         spec, config = connected.spec, msgspec.json.decode(channel.config)
         place = self._shared(self._places, Kind.PLACE, (spec.name, _host(config)))
-        mine = known[0] if known is not None and known[0].place is place else self._bulkheads.part(Kind.CHANNEL, place)
+        mine = known[0] if known is not None and known[0].place is place else self._bulkheads.new(Kind.CHANNEL, place)
         account = self._shared(self._accounts, Kind.ACCOUNT, channel.account)
-        parts = [mine, account, place]
+        bulkheads = [mine, account, place]
         self._paces.know(mine, spec.rates.channel, now)
         if spec.rates.app is not None:
             # With its holder: what one account calls its app must not slow another account's.
             named = f"{connected.holder} {config.get(spec.rates.app_field) or connected.credential.shared or connected.credential.id}"
             app = self._shared(self._apps, Kind.APP, (spec.name, named))
             self._paces.know(app, spec.rates.app, now)
-            parts.append(app)
-        self._parts[key] = tuple(parts)
+            bulkheads.append(app)
+        self._channels[key] = tuple(bulkheads)
 
-    def _shared(self, known: dict[Name, Part], kind: Kind, name: Name) -> Part:
-        part = known.get(name)
-        if part is None:
-            part = known[name] = self._bulkheads.part(kind)
-        return part
+    def _shared(self, known: dict[Name, Bulkhead], kind: Kind, name: Name) -> Bulkhead:
+        bulkhead = known.get(name)
+        if bulkhead is None:
+            bulkhead = known[name] = self._bulkheads.new(kind)
+        return bulkhead
 
     # --- what may start -------------------------------------------------------------------------
 
@@ -81,21 +81,21 @@ class Traffic:
         self._paces.look()
         self._crowded.clear()
         free = self._bulkheads.free(now)
-        return free, Room(self._parts, self._left, -(-free // STRANGERS))
+        return free, Room(self._channels, self._left, -(-free // STRANGERS))
 
-    def _left(self, part: Part) -> int:
-        room = self._bulkheads.left(part)
-        if room and part.pace is not None:
-            room = min(room, self._paces.available(part.pace, self._now))
+    def _left(self, bulkhead: Bulkhead) -> int:
+        room = self._bulkheads.left(bulkhead)
+        if room and bulkhead.pace is not None:
+            room = min(room, self._paces.available(bulkhead.pace, self._now))
         if not room:
-            self._crowded.add(part)
+            self._crowded.add(bulkhead)
         return room
 
     def may_go_on(self, account: str, channel: str) -> bool:
         """Whether a lane may keep its call: the last claim left the channel room, so none of its other lanes waits for it."""
         if not self._crowded and not self._paces:
             return True
-        return not any(part.pace is not None or part in self._crowded for part in self._parts.get((account, channel), ()))
+        return not any(bulkhead.pace is not None or bulkhead in self._crowded for bulkhead in self._channels.get((account, channel), ()))
 
     def not_before(self, claimed: Claimed, connected: Connected) -> int:
         """When the next message of the conversation may start; 0 where its provider documents no pace of conversations."""
@@ -111,7 +111,7 @@ class Traffic:
         return self._paces.started_at > moment
 
     def share_paces(self, share: float) -> None:
-        """Several processes send: what part of each published pace is this one's."""
+        """Several processes send: what share of each published pace is this one's."""
         self._paces.share(share)
 
     @property
@@ -129,12 +129,12 @@ class Traffic:
         """Calls start, in the same moment in which they were claimed."""
         calls = []
         for one in claimed:
-            parts = self._parts.get((one.delivery.account, one.delivery.channel), ())
-            calls.append(self._bulkheads.begin(parts, now))
-            self._paces.begin(parts, now)
-        # A part that is used up by now may have more lanes that wait.
-        for part in {part for call in calls for part in call.parts}:
-            self._left(part)
+            bulkheads = self._channels.get((one.delivery.account, one.delivery.channel), ())
+            calls.append(self._bulkheads.begin(bulkheads, now))
+            self._paces.begin(bulkheads, now)
+        # A bulkhead that is used up by now may have more lanes that wait.
+        for bulkhead in {bulkhead for call in calls for bulkhead in call.bulkheads}:
+            self._left(bulkhead)
         return calls
 
     def again(self, call: Call, now: int) -> None:
@@ -149,19 +149,19 @@ class Traffic:
         """What came of a call."""
         started_at = call.started_at
         if isinstance(result, (Accepted, Refused)):
-            for part in call.parts:
-                if part.kind is not Kind.ACCOUNT:
-                    part.window.answered(now)
+            for bulkhead in call.bulkheads:
+                if bulkhead.kind is not Kind.ACCOUNT:
+                    bulkhead.window.answered(now)
             if isinstance(result, Accepted):
-                self._paces.accepted(call.parts, now)
+                self._paces.accepted(call.bulkheads, now)
                 self._lanes.accepted(lane)
         elif result.reason is Reason.RATE_LIMITED:
             after, told = (result.after, result.lane) if isinstance(result, Deferred) else (None, False)
-            if not self._lanes.refused(connected, lane, now, busy=self._paces.busy(call.parts, now), told=told):
-                self._paces.refused(call.parts, connected.spec.rates, started_at=started_at, after=after, now=now)
+            if not self._lanes.refused(connected, lane, now, busy=self._paces.busy(call.bulkheads, now), told=told):
+                self._paces.refused(call.bulkheads, connected.spec.rates, started_at=started_at, after=after, now=now)
         elif result.reason in SILENT and now - started_at >= PATIENCE:
-            for part in call.parts:
-                part.window.silent(started_at)
+            for bulkhead in call.bulkheads:
+                bulkhead.window.silent(started_at)
 
 
 def _host(config: dict[str, object]) -> str:

@@ -22,23 +22,23 @@ class Ration:
         room = self._room
         if room is None:
             return ENDLESS
-        parts = room.parts.get(channel)
-        if parts is None:
+        bulkheads = room.bulkheads.get(channel)
+        if bulkheads is None:
             return int(channel not in self._met and self._strangers > 0)
-        for part in parts:
-            if part not in self._left:
-                self._left[part] = room.left(part)
-        return max(min(self._left[part] for part in parts), 0)
+        for bulkhead in bulkheads:
+            if bulkhead not in self._left:
+                self._left[bulkhead] = room.left(bulkhead)
+        return max(min(self._left[bulkhead] for bulkhead in bulkheads), 0)
 
     def take(self, channel: tuple[str, str], lanes: int) -> None:
         """So many were taken; a negative number gives back."""
         room = self._room
         if room is None or not lanes:
             return
-        parts = room.parts.get(channel)
-        if parts is None:
+        bulkheads = room.bulkheads.get(channel)
+        if bulkheads is None:
             self._strangers -= lanes
             (self._met.add if lanes > 0 else self._met.discard)(channel)
             return
-        for part in parts:
-            self._left[part] -= lanes
+        for bulkhead in bulkheads:
+            self._left[bulkhead] -= lanes
