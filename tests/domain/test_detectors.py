@@ -12,11 +12,12 @@ from heliograph.domain.detection_events import AlarmCleared, AlarmRaised, Attrib
 from heliograph.domain.detectors import scores
 from heliograph.domain.detectors.detect import fold
 from heliograph.domain.detectors.scores import CAP, Finding
-from heliograph.domain.detectors.signal import DAY, FAILURES, MINUTE, SECOND, Signal
+from heliograph.domain.detectors.signal import DAY, FAILURES, MINUTE, Signal
 from heliograph.domain.detectors.silence import GONE, Beat, Idle, departed, unmoved
 from heliograph.domain.detectors.state import State
 from heliograph.domain.detectors.stopped import deaths
 from heliograph.domain.reasons import REASONS, Effect, Reason
+from heliograph.domain.retry import SECOND
 
 START = 20_000 * DAY
 ACCOUNTS = 200

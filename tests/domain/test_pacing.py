@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from heliograph.domain import pacing
-from heliograph.domain.pacing import FORGET, MARGIN, SECOND, Meter, Pace
+from heliograph.domain.pacing import FORGET, MARGIN, Meter, Pace
+from heliograph.domain.retry import SECOND
 
 START = 1_800_000_000 * SECOND
 #: Microseconds from here to the provider, and back.

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-SECOND = 1_000_000
+from heliograph.domain.retry import SECOND
+
 #: Share of a rate that is known to be too fast, or was published as the limit, at which to stay: arrival at the provider is less even
 #: than departure here.
 MARGIN = 0.9

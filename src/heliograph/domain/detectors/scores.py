@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from heliograph.domain.detection_events import AlarmCleared, AlarmRaised
 from heliograph.domain.detectors.cusum import DEFAULT, likelihood, row_for, threshold
-from heliograph.domain.detectors.signal import DAY, MINUTE, OWN, SECOND, Meaning, Signal, meaning
+from heliograph.domain.detectors.signal import DAY, MINUTE, OWN, Meaning, Signal, meaning
 from heliograph.domain.detectors.state import FORGOTTEN, MINUTES, QUIET, Alarm, Run, State, Trip
 from heliograph.domain.event import Event
+from heliograph.domain.retry import SECOND
 
 #: Failures that one account (or conversation) may add to the sums of all.
 CAP = 2

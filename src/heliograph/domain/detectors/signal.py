@@ -5,8 +5,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from heliograph.domain.reasons import REASONS, Blame, Effect, Reason
+from heliograph.domain.retry import SECOND
 
-SECOND = 1_000_000
 MINUTE = 60 * SECOND
 DAY = 24 * 60 * MINUTE
 

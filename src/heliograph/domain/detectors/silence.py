@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from heliograph.domain.detectors.signal import SECOND
 from heliograph.domain.detectors.state import Alarm
+from heliograph.domain.retry import SECOND
 
 #: Lanes are looked at this often.
 LOOK = 10 * SECOND

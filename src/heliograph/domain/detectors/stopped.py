@@ -5,9 +5,10 @@ import math
 from heliograph.domain.detection_events import AttributionDecided
 from heliograph.domain.detectors.attribution import Tally, Verdict, attribute
 from heliograph.domain.detectors.scores import Finding, Scores
-from heliograph.domain.detectors.signal import HOLDING, MINUTE, OWN, SECOND, Signal, field
+from heliograph.domain.detectors.signal import HOLDING, MINUTE, OWN, Signal, field
 from heliograph.domain.detectors.state import MINUTES, QUIET, Alarm, Hold, Run, State, Trip
 from heliograph.domain.reasons import REASONS, Reason
+from heliograph.domain.retry import SECOND
 
 #: A hold that nothing has confirmed is an alarm all the same after so long: shorter drops are not worth a word.
 CONFIRMED_AFTER = 30 * SECOND
