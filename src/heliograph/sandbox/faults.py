@@ -249,7 +249,7 @@ def network_outcome(fault: Fault) -> Outcome:
 def carry_out(strike: Strike, now: Now, refuse: Callable[[Fault], Response], take: Callable[[], Response]) -> Outcome:
     """Turn a strike into what the transport must do; `refuse` words an error in the service's own shape, `take` does the work."""
     if strike.before:
-        return Reply(refuse(strike.before), strike.delay)
+        return Reply(_refused(strike.before, refuse), strike.delay)
     if strike.late:
         rest = Strike(after=strike.after, delay=strike.delay)
         return Park(until=now() + int(strike.late * SECOND), wakeable=False, again=lambda: carry_out(rest, now, refuse, take))
@@ -259,7 +259,7 @@ def carry_out(strike: Strike, now: Now, refuse: Callable[[Fault], Response], tak
     fault = strike.after
     match fault.mode:
         case Mode.ERROR_TAKEN:
-            return Reply(refuse(fault), strike.delay)
+            return Reply(_refused(fault, refuse), strike.delay)
         case Mode.ANSWER_LOST:
             return Drop(taken=response.code < 400, delay=strike.delay)
         case Mode.DRIP:
@@ -270,3 +270,9 @@ def carry_out(strike: Strike, now: Now, refuse: Callable[[Fault], Response], tak
             return Cut(response, len(response.body) // 2, strike.delay)
         case _:
             raise AssertionError(fault.mode)
+
+
+def _refused(fault: Fault, refuse: Callable[[Fault], Response]) -> Response:
+    """An error, and when to come back where the fault says so."""
+    response = refuse(fault)
+    return response if fault.retry_after is None else response.with_header("retry-after", str(fault.retry_after))

@@ -1,7 +1,7 @@
 """What arrived at a service and how it was answered, without bodies, secrets or handles."""
 
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from heliograph.sandbox.wire import Cut, Drip, Drop, Json, Outcome, Park, Refuse, Reply
 
@@ -54,8 +54,16 @@ class Journal:
         return next((a.sequence for a in self._arrivals if a.outcome == outcome), None)
 
 
-def describe(outcome: Outcome) -> str:
-    """An outcome in a word, for the journal."""
+def noted(arrival: Arrival, outcome: Outcome) -> Outcome:
+    """The outcome, once it is written down beside what arrived; of one that is still to come, also what becomes of it."""
+    arrival.outcome = _in_a_word(outcome)
+    if isinstance(outcome, Park):
+        again = outcome.again
+        return replace(outcome, again=lambda: noted(arrival, again()))
+    return outcome
+
+
+def _in_a_word(outcome: Outcome) -> str:
     match outcome:
         case Reply(response=response):
             return str(response.code)

@@ -15,6 +15,9 @@ from heliograph.sandbox.wire import Json, Now, Outcome, Request, Response, Uploa
 #: Raises LookupError, ValueError.
 Act = Callable[[str, Json, Request], Any]
 
+#: A phone shows the end of a long conversation only.
+LATEST = 200
+
 
 @dataclass(slots=True)
 class Settings:

@@ -22,7 +22,7 @@ from heliograph.sandbox.direct.line_messages import (
 )
 from heliograph.sandbox.direct.service import Call, DirectService, Problem, Route, served
 from heliograph.sandbox.direct.state import Account, Conversation, Post
-from heliograph.sandbox.faults import Fault, Mode, code_of
+from heliograph.sandbox.faults import Fault, code_of
 from heliograph.sandbox.outbox import RetryPolicy, Target
 from heliograph.sandbox.service import Act, Hub, text
 from heliograph.sandbox.wire import SECOND, Json, Request, Response, answer
@@ -64,10 +64,7 @@ class Line(DirectService):
         """An error by its number; "monthly" as the fault's error code tells of the month's quota instead of the rate."""
         number = code_of(fault)
         words = MONTHLY if fault.error_code == "monthly" and number == 429 else MESSAGES.get(number, "The error occurred")
-        response = problem(number, words)
-        if fault.mode is Mode.RATE_LIMITED and fault.retry_after is not None:
-            response = response.with_header("retry-after", str(fault.retry_after))
-        return response
+        return problem(number, words)
 
     def nowhere(self) -> Response:
         """404."""

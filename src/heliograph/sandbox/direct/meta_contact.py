@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from heliograph.sandbox.direct.service import DirectService
 from heliograph.sandbox.direct.state import Account, Conversation, Post
 from heliograph.sandbox.outbox import RetryPolicy
-from heliograph.sandbox.service import Act, text, upload
+from heliograph.sandbox.service import Act, text
 from heliograph.sandbox.wire import Json, Request
 
 #: The app of Meta's own inbox, in which a person of the business may answer beside us.
@@ -89,11 +89,7 @@ class MetaContact(DirectService):
     def _file(self, conversation: str, body: Json, request: Request) -> Json:
         account, _ = self.find(conversation)
         account.more.setdefault("origin", request.origin)
-        file = upload(request)
-        top = file.media_type.partition("/")[0]
-        kind = top if top in ("image", "audio", "video") else "file"
-        post = self.new_post(kind, mine=True, text=str(body.get("caption") or ""), file=self.keep(account, file))
-        return {"id": self.writes(conversation, post).id}
+        return self._sends_file(conversation, body, request)
 
     def _postback(self, conversation: str, body: Json, _: Request) -> Json:
         account, place = self.find(conversation)

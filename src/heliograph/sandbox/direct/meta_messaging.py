@@ -74,8 +74,7 @@ class MetaMessaging(MetaContact):
             case Mode.NOT_PERMITTED:
                 return problem(10, "(#10) Application does not have permission for this action", number=number).response
             case Mode.RATE_LIMITED:
-                busy = problem(613, "(#613) Calls to this api have exceeded the rate limit.", number=number).response
-                return busy if fault.retry_after is None else busy.with_header("retry-after", str(fault.retry_after))
+                return problem(613, "(#613) Calls to this api have exceeded the rate limit.", number=number).response
             case _:
                 return problem(2, "An unexpected error has occurred. Please retry your request later.", number=number).response
 

@@ -3,19 +3,16 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
 from heliograph.sandbox.direct.state import Account, Conversation, Post
 from heliograph.sandbox.faults import Fault, carry_out, network_outcome
-from heliograph.sandbox.journal import Arrival, describe
+from heliograph.sandbox.journal import Arrival, noted
 from heliograph.sandbox.outbox import RetryPolicy, Target
-from heliograph.sandbox.service import Act, Hub, flag, number, text, upload
-from heliograph.sandbox.wire import SECOND, Json, Outcome, Park, Reply, Request, Response, Upload
-
-#: The phone shows the end of a long conversation only.
-LATEST = 200
+from heliograph.sandbox.service import LATEST, Act, Hub, flag, number, text, upload
+from heliograph.sandbox.wire import SECOND, Json, Outcome, Reply, Request, Response, Upload
 
 
 class Problem(Exception):
@@ -114,7 +111,7 @@ class DirectService(ABC):
             at=self.hub.now(), service=self.name, operation=route.operation if route else "none", group=route.group if route else "read",
             key="", conversation="",
         )  # fmt: skip
-        return _noted(arrival, self._decide(request, route, args, arrival))
+        return noted(arrival, self._decide(request, route, args, arrival))
 
     def _find(self, request: Request) -> tuple[Route | None, Mapping[str, str]]:
         path = unquote(request.path.removeprefix(f"/{self.name}"))
@@ -235,8 +232,7 @@ class DirectService(ABC):
     def _sends_file(self, conversation: str, body: Json, request: Request) -> Json:
         account, _ = self.find(conversation)
         file = upload(request)
-        top = file.media_type.partition("/")[0]
-        post = self.new_post(top if top in ("image", "audio", "video") else "file", mine=True, text=str(body.get("caption") or ""))
+        post = self.new_post(kind_of(file.media_type), mine=True, text=str(body.get("caption") or ""))
         post.file = self.keep(account, file)
         return {"id": self.writes(conversation, post).id}
 
@@ -311,6 +307,12 @@ class DirectService(ABC):
         return bool(found)
 
 
+def kind_of(media_type: str) -> str:
+    """What kind of post a file of that type makes."""
+    top = media_type.partition("/")[0]
+    return top if top in ("image", "audio", "video") else "file"
+
+
 def served(file: Upload) -> Response:
     """A kept file as an answer."""
     return Response(200, file.data, {"content-type": file.media_type, "x-content-type-options": "nosniff"})
@@ -323,11 +325,3 @@ def seconds(microseconds: int) -> int:
 
 def _arrived(event: Json) -> None:
     """Nothing is kept of an event that has arrived."""
-
-
-def _noted(arrival: Arrival, outcome: Outcome) -> Outcome:
-    arrival.outcome = describe(outcome)
-    if isinstance(outcome, Park):
-        again = outcome.again
-        return replace(outcome, again=lambda: _noted(arrival, again()))
-    return outcome

@@ -31,7 +31,7 @@ from heliograph.sandbox.direct.slack_messages import (
 from heliograph.sandbox.direct.state import Account, Conversation, Post
 from heliograph.sandbox.faults import Fault, Mode, code_of
 from heliograph.sandbox.outbox import RetryPolicy
-from heliograph.sandbox.service import Act, text
+from heliograph.sandbox.service import Act, Hub, text
 from heliograph.sandbox.wire import SECOND, Json, Request, Response, Upload
 
 _SIGN_IN = b"<!doctype html><title>Slack</title><h1>Sign in to your workspace</h1>"
@@ -44,6 +44,10 @@ class Slack(DirectService):
     title: ClassVar[str] = "Slack"
     #: "Nearly immediately, after 1 minute, after 5 minutes"; three seconds for an answer (Slack's guide to the Events API).
     retries: ClassVar[RetryPolicy] = RetryPolicy((1.0, 60.0, 300.0), frozenset(), 3.0)
+
+    def __init__(self, hub: Hub) -> None:
+        super().__init__(hub)
+        self._last = 0
 
     # --- who calls --------------------------------------------------------------------------------
 
@@ -69,8 +73,7 @@ class Slack(DirectService):
             case Mode.NOT_PERMITTED:
                 return problem("missing_scope", fault.code or 200, needed="chat:write", provided="im:history")
             case Mode.RATE_LIMITED:
-                response = problem("ratelimited", fault.code or 429)
-                return response if fault.retry_after is None else response.with_header("retry-after", str(fault.retry_after))
+                return problem("ratelimited", fault.code or 429)
             case _:
                 return problem("internal_error", code_of(fault))
 
@@ -204,7 +207,7 @@ class Slack(DirectService):
 
     def new_id(self) -> str:
         """A time, and no two alike."""
-        self._last = max(self.hub.now(), getattr(self, "_last", 0) + 1)
+        self._last = max(self.hub.now(), self._last + 1)
         return f"{self._last // SECOND}.{self._last % SECOND:06d}"
 
     def keep(self, account: Account, file: Upload) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from heliograph.sandbox.direct.service import Call, DirectService, served
+from heliograph.sandbox.direct.service import Call, DirectService, kind_of, served
 from heliograph.sandbox.direct.slack_messages import arguments, done, packed, place_of, plain, refused, thread_of, whole
 from heliograph.sandbox.wire import Json, Response, Upload
 
@@ -51,9 +51,8 @@ def share(service: DirectService, call: Call) -> Response:
     blocks = [] if comment else _blocks(packed(given, "blocks"))
     for id in ids:
         account.files[id] = account.more["stored"].pop(id)
-        top = account.files[id].media_type.partition("/")[0]
         shown = plain(comment) or "\n".join(block["text"]["text"] for block in blocks)
-        post = service.new_post(top if top in ("image", "audio", "video") else "file", mine=False, text=shown)
+        post = service.new_post(kind_of(account.files[id].media_type), mine=False, text=shown)
         post.file, post.more = id, {"text": comment, "thread": thread, "blocks": blocks}
         named = [block["block_id"].removeprefix(BLOCK) for block in blocks if block["block_id"].startswith(BLOCK)]
         service.take(call, place, post, key=named[0] if named else "")

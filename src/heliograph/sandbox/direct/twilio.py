@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from heliograph.sandbox.direct import twilio_files, twilio_templates
-from heliograph.sandbox.direct.service import Call, DirectService, Route
+from heliograph.sandbox.direct.service import Call, DirectService, Route, kind_of
 from heliograph.sandbox.direct.state import Account, Conversation, Post
 from heliograph.sandbox.direct.twilio_messages import (
     SMS_LIMIT,
@@ -70,8 +70,7 @@ class Twilio(DirectService):
     def refuse(self, fault: Fault) -> Response:
         """An error by its code."""
         number = code_of(fault)
-        wait = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
-        return problem(_CODES.get(number, 20500 if number >= 500 else number), number, wait)
+        return problem(_CODES.get(number, 20500 if number >= 500 else number), number)
 
     def nowhere(self) -> Response:
         """20404."""
@@ -274,10 +273,7 @@ class Twilio(DirectService):
 
 
 def _kind(url: str) -> str:
-    if not url:
-        return "text"
-    top = (mimetypes.guess_type(url.partition("?")[0])[0] or "").partition("/")[0]
-    return top if top in ("image", "audio", "video") else "file"
+    return kind_of(mimetypes.guess_type(url.partition("?")[0])[0] or "") if url else "text"
 
 
 def _whole(query: Mapping[str, str], name: str, default: int) -> int:

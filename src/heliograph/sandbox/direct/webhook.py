@@ -52,8 +52,7 @@ class Webhook(DirectService):
     def refuse(self, fault: Fault) -> Response:
         """An answer by its number."""
         number = code_of(fault)
-        response = _refusal(number, REASONS[number]) if number in REASONS else answer(number, {"code": f"E{number}"})
-        return response if fault.retry_after is None else response.with_header("retry-after", str(fault.retry_after))
+        return _refusal(number, REASONS[number]) if number in REASONS else answer(number, {"code": f"E{number}"})
 
     def nowhere(self) -> Response:
         """404."""

@@ -71,8 +71,7 @@ class WhatsApp(DirectService):
             case Mode.NOT_PERMITTED:
                 return problem(131031, "Business Account locked", number=number).response
             case Mode.RATE_LIMITED:
-                busy = problem(130429, "Rate limit hit", "Cloud API message throughput has been reached.", number=number).response
-                return busy if fault.retry_after is None else busy.with_header("retry-after", str(fault.retry_after))
+                return problem(130429, "Rate limit hit", "Cloud API message throughput has been reached.", number=number).response
             case _ if number == 503:
                 return problem(131016, "Service unavailable", number=number).response
             case _:

@@ -1,12 +1,10 @@
 """What the phone of a contact shows, at the simulated Sunshine Conversations."""
 
+from heliograph.sandbox.service import LATEST
 from heliograph.sandbox.sunshine.contact import Contacts
 from heliograph.sandbox.sunshine.content import field_value
 from heliograph.sandbox.sunshine.state import Message
 from heliograph.sandbox.wire import Json
-
-#: The phone shows the end of a long conversation only.
-LATEST = 200
 
 
 def phone(contacts: Contacts, conversation: str, now: int) -> Json:

@@ -1,10 +1,9 @@
 """The simulated Sunshine Conversations service: which operation a request means, who may call it, what the faults make of it."""
 
-from dataclasses import replace
 from urllib.parse import unquote
 
 from heliograph.sandbox.faults import Fault, Strike, carry_out, code_of, network_outcome
-from heliograph.sandbox.journal import Arrival, Journal, describe
+from heliograph.sandbox.journal import Arrival, Journal, noted
 from heliograph.sandbox.sunshine import apps, conversations, integrations, messages, users
 from heliograph.sandbox.sunshine.acts import acts
 from heliograph.sandbox.sunshine.auth import authenticate, claimed_key
@@ -12,7 +11,7 @@ from heliograph.sandbox.sunshine.center import Call, Center, Problem, Route
 from heliograph.sandbox.sunshine.contact import Contacts
 from heliograph.sandbox.sunshine.phone import phone
 from heliograph.sandbox.sunshine.state import Key
-from heliograph.sandbox.wire import Json, Outcome, Park, Reply, Request, Response, answer
+from heliograph.sandbox.wire import Json, Outcome, Reply, Request, Response, answer
 
 _ROUTES = (*apps.ROUTES, *users.ROUTES, *conversations.ROUTES, *messages.ROUTES, *integrations.ROUTES)
 _NOWHERE = Route("", "", "Unknown", lambda center, call: _not_found(), "read")
@@ -81,7 +80,7 @@ class Sunshine:
             at=self.center.now(), service="sunshine", operation=route.operation, group=route.group, key=claimed_key(request),
             conversation=args.get("conversationId", ""),
         )  # fmt: skip
-        return _noted(arrival, self._decide(request, route, args, arrival))
+        return noted(arrival, self._decide(request, route, args, arrival))
 
     def _decide(self, request: Request, route: Route, args: dict[str, str], arrival: Arrival) -> Outcome:
         faults = self.center.faults
@@ -126,19 +125,10 @@ class Sunshine:
         return Reply(_not_found())
 
 
-def _noted(arrival: Arrival, outcome: Outcome) -> Outcome:
-    arrival.outcome = describe(outcome)
-    if isinstance(outcome, Park):
-        again = outcome.again
-        return replace(outcome, again=lambda: _noted(arrival, again()))
-    return outcome
-
-
 def _refuse(fault: Fault) -> Response:
     code = code_of(fault)
     error, title = _FAULT_ERRORS.get(code, ("error", "Error"))
-    response = answer(code, {"errors": [{"code": error, "title": title}]})
-    return response.with_header("retry-after", str(fault.retry_after)) if fault.retry_after is not None else response
+    return answer(code, {"errors": [{"code": error, "title": title}]})
 
 
 def _unauthorized() -> Response:

@@ -2,12 +2,10 @@
 
 from typing import Any
 
+from heliograph.sandbox.service import LATEST
 from heliograph.sandbox.telegram.contact import Contacts
 from heliograph.sandbox.telegram.state import Bot, ChatMessage
 from heliograph.sandbox.wire import Json
-
-#: The phone shows the end of a long conversation only.
-LATEST = 200
 
 
 def phone(contacts: Contacts, conversation: str, now: int) -> Json:

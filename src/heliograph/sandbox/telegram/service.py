@@ -2,18 +2,17 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from urllib.parse import unquote
 
 from heliograph.sandbox.faults import Fault, Faults, carry_out, code_of, network_outcome
-from heliograph.sandbox.journal import Arrival, Journal, describe
+from heliograph.sandbox.journal import Arrival, Journal, noted
 from heliograph.sandbox.telegram import receiving, sending
 from heliograph.sandbox.telegram.acts import acts
 from heliograph.sandbox.telegram.center import Center, Params, Problem, done
 from heliograph.sandbox.telegram.contact import Contacts
 from heliograph.sandbox.telegram.phone import phone
 from heliograph.sandbox.telegram.state import Bot
-from heliograph.sandbox.wire import Json, Outcome, Park, Reply, Request, Response
+from heliograph.sandbox.wire import Json, Outcome, Reply, Request, Response
 
 _Method = Callable[[Center, Bot, Params], Response]
 _METHODS: dict[str, tuple[str, str, _Method]] = {
@@ -97,14 +96,14 @@ class Telegram:
         )
         cut_off = self._faults.network("telegram", name, group)
         if cut_off:
-            return _noted(arrival, network_outcome(cut_off))
+            return noted(arrival, network_outcome(cut_off))
         bot = self._bot(token)
         if isinstance(bot, Response):
-            return _noted(arrival, Reply(bot))
+            return noted(arrival, Reply(bot))
         strike = self._faults.strike("telegram", name, group, str(bot.id))
         if name == "getUpdates" and not (strike.before or strike.after or strike.late or strike.delay):
-            return _noted(arrival, _polled(self.center, bot, request))
-        return _noted(arrival, carry_out(strike, self.center.now, _refuse, lambda: self._take(request, bot, rest, method, arrival)))
+            return noted(arrival, _polled(self.center, bot, request))
+        return noted(arrival, carry_out(strike, self.center.now, _refuse, lambda: self._take(request, bot, rest, method, arrival)))
 
     def _take(self, request: Request, bot: Bot, rest: str, method: _Method | None, arrival: Arrival) -> Response:
         if arrival.group == "media":
@@ -152,18 +151,10 @@ def _answered(outcome: Outcome) -> Response:
     return outcome.response if isinstance(outcome, Reply) else done([])
 
 
-def _noted(arrival: Arrival, outcome: Outcome) -> Outcome:
-    arrival.outcome = describe(outcome)
-    if isinstance(outcome, Park):
-        again = outcome.again
-        return replace(outcome, again=lambda: _noted(arrival, again()))
-    return outcome
-
-
 def _refuse(fault: Fault) -> Response:
     code = code_of(fault)
     title = _TITLES.get(code, "Error")
     if code == 429 and fault.retry_after is not None:
         description = f"{title}: retry after {fault.retry_after}"
-        return Problem(429, description, {"retry_after": fault.retry_after}).response.with_header("retry-after", str(fault.retry_after))
+        return Problem(429, description, {"retry_after": fault.retry_after}).response
     return Problem(code, title).response

@@ -4,12 +4,12 @@ import base64
 import binascii
 import hmac
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from heliograph.sandbox.faults import Fault, carry_out, code_of, network_outcome
-from heliograph.sandbox.journal import Arrival, describe
+from heliograph.sandbox.journal import Arrival, noted
 from heliograph.sandbox.service import Act, Hub
-from heliograph.sandbox.wire import Json, Outcome, Park, Reply, Request, Response, answer
+from heliograph.sandbox.wire import Json, Outcome, Reply, Request, Response, answer
 from heliograph.sandbox.zendesk import control, framework, integrations, reading
 from heliograph.sandbox.zendesk.center import SERVICE, Center, Problem, Settings
 from heliograph.sandbox.zendesk.state import Instance, User
@@ -69,12 +69,12 @@ class Zendesk:
         )
         cut_off = center.faults.network(SERVICE, meant.operation, meant.group)
         if cut_off:
-            return _noted(arrival, network_outcome(cut_off))
+            return noted(arrival, network_outcome(cut_off))
         if meant.take is None:
-            return _noted(arrival, Reply(_words(401)))
+            return noted(arrival, Reply(_words(401)))
         take = meant.take
         strike = center.faults.strike(SERVICE, meant.operation, meant.group, meant.key)
-        return _noted(arrival, carry_out(strike, center.now, _refuse, lambda: _taken(arrival, request, take)))
+        return noted(arrival, carry_out(strike, center.now, _refuse, lambda: _taken(arrival, request, take)))
 
     def phones(self) -> list[Json]:
         """None."""
@@ -179,19 +179,10 @@ def _taken(arrival: Arrival, request: Request, take: Callable[[], Response]) -> 
     return response
 
 
-def _noted(arrival: Arrival, outcome: Outcome) -> Outcome:
-    arrival.outcome = describe(outcome)
-    if isinstance(outcome, Park):
-        again = outcome.again
-        return replace(outcome, again=lambda: _noted(arrival, again()))
-    return outcome
-
-
 def _words(code: int) -> Response:
     error, description = _WORDS.get(code, ("Error", "Error"))
     return answer(code, {"error": error, "description": description})
 
 
 def _refuse(fault: Fault) -> Response:
-    response = _words(code_of(fault))
-    return response.with_header("retry-after", str(fault.retry_after)) if fault.retry_after is not None else response
+    return _words(code_of(fault))
