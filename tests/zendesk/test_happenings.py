@@ -24,7 +24,7 @@ async def test_where_comments_are_is_known_afterwards(here: Town) -> None:
     await here.settled(reply)
     store = here.house.application.context.store
     for each in (comment, reply):
-        place = await here.house.eventually(lambda each=each: desk_happenings.place_of(store, "acc_one", each.external_id), bool)
+        place = await here.house.eventually(lambda each=each: desk_happenings.whereabouts(store, "acc_one", each.external_id), bool)
         assert (place.ticket, place.comment) == (each.ticket, each.id)
 
 

@@ -241,7 +241,7 @@ async def _another_process(here: Town, gate: Gate) -> None:
     await here.desking.stop()
     application = here.house.application
     application.noticing.remove(here.desking.noticed)
-    here.desking = Desking(application.context, application.desk, url=here.house.url, pace=QUICK)
+    here.desking = Desking(application.context, application.desk, url=here.house.url, pauses=QUICK)
     application.noticing.append(here.desking.noticed)
     here.desking.start()
 

@@ -18,7 +18,7 @@ async def test_the_other_one_goes_on(tmp_path: Path, postgres_server: Any, monke
     async with fresh_database(postgres_server, TEMPLATE) as dsn, town(tmp_path / "one", database=dsn) as here:
         other = await build(Config(tmp_path / "two", b"k" * 32, database=dsn, allow_networks=ALLOW))
         other.desk = ZendeskDesk(other._http, client="heliograph_push", loopback=True)  # type: ignore[arg-type]
-        second = Desking(other.context, other.desk, url=here.house.url, pace=QUICK)
+        second = Desking(other.context, other.desk, url=here.house.url, pauses=QUICK)
         other.noticing.append(second.noticed)
         second.start()
         try:

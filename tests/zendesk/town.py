@@ -24,11 +24,11 @@ from heliograph.sandbox.zendesk.errands import carry_all
 from heliograph.sandbox.zendesk.state import Comment, Instance, Ticket
 from heliograph.services import desk_links
 from heliograph.services.addresses import Addresses
-from heliograph.services.desk_mirror import Pace
+from heliograph.services.desk_mirror import Pauses
 from heliograph.worker.desking import Desking
 from tests.web.installation import House, house, nothing
 
-QUICK = Pace(idle=0.2, stopped=0.2, shortest=0.02, longest=0.2, waits=0.05)
+QUICK = Pauses(idle=0.2, stopped=0.2, shortest=0.02, longest=0.2, waits=0.05)
 HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)">')
 ACTION = re.compile(r'<form method="post" action="([^"]+)"')
 
@@ -137,7 +137,7 @@ async def town(
             zendesk.center.errands, sandbox.now, through_sockets(session), start=keep,
             changed=lambda seconds: changed(sandbox, asyncio.sleep, seconds),
         ))  # fmt: skip
-        desking = Desking(application.context, application.desk, url=made.url, pace=QUICK)
+        desking = Desking(application.context, application.desk, url=made.url, pauses=QUICK)
         application.noticing.append(desking.noticed)
         made.worker.start()
         desking.start()

@@ -149,14 +149,14 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
-    """Something else that happened there; `kind` is a short word of the desk's. `failed`: it speaks of a failure."""
+class Mentioned:
+    """Anything else that the desk tells of; `kind` is a short word of its own. `failed`: it speaks of a failure."""
 
     kind: str
     failed: bool = False
 
 
-Happening = Placed | Ended | Begun | Noted
+Happening = Placed | Ended | Begun | Mentioned
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class Endpoints:
     """Our own addresses, for the desk to call."""
 
     admin: str
@@ -233,7 +233,7 @@ class Desk(Protocol):
         """The answer to `wanted`."""
         ...
 
-    def manifest(self, places: Places) -> Mapping[str, Any]:
+    def manifest(self, endpoints: Endpoints) -> Mapping[str, Any]:
         """What the desk reads to learn of us."""
         ...
 

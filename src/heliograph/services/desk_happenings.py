@@ -6,17 +6,17 @@ from typing import assert_never
 import msgspec
 
 from heliograph.ports import rows
-from heliograph.ports.desk import Begun, Ended, Happening, Noted, Placed
+from heliograph.ports.desk import Begun, Ended, Happening, Mentioned, Placed
 from heliograph.ports.store import Changes, Store
 from heliograph.services import desk_links
 from heliograph.services.context import Context, Missing
 from heliograph.services.desk_links import Linked
 
 #: Where a comment of ours is in the desk; its document's id is the comment's.
-KIND = "desk_place"
+KIND = "desk_whereabouts"
 
 
-class Place(msgspec.Struct, frozen=True):
+class Whereabouts(msgspec.Struct, frozen=True):
     """The desk's own numbers; `comment` 0 where it did not say."""
 
     ticket: int
@@ -26,20 +26,20 @@ class Place(msgspec.Struct, frozen=True):
 async def take(context: Context, desk: str, happenings: Sequence[Happening]) -> None:
     """All of them; the same ones again change nothing. Raises Unavailable or Conflict."""
     links = [linked for linked in await desk_links.all_links(context.store) if linked.link.desk == desk]
-    placed: dict[str, list[tuple[str, Place]]] = {}
+    placed: dict[str, list[tuple[str, Whereabouts]]] = {}
     for happening in happenings:
         match happening:
             case Placed(item, ticket, comment):
                 linked = await _owner(context.store, links, item)
                 if linked is not None:
-                    placed.setdefault(linked.account, []).append((item, Place(ticket, comment)))
+                    placed.setdefault(linked.account, []).append((item, Whereabouts(ticket, comment)))
             case Ended(link, secret, for_good, code):
                 if (proved := await _proved(context, link, secret)) is not None:
                     await desk_links.ended(context, proved, for_good=for_good, by=code)
             case Begun(link, secret):
                 if (proved := await _proved(context, link, secret)) is not None:
                     await desk_links.begun(context, proved)
-            case Noted(kind, failed):
+            case Mentioned(kind, failed):
                 context.observe("desk_happening", {"provider": desk, "kind": kind, "failed": int(failed)})
             case _:
                 assert_never(happening)
@@ -49,10 +49,10 @@ async def take(context: Context, desk: str, happenings: Sequence[Happening]) -> 
         await context.store.commit(changes)
 
 
-async def place_of(store: Store, account: str, comment: str) -> Place | None:
+async def whereabouts(store: Store, account: str, comment: str) -> Whereabouts | None:
     """Where a comment of ours is, once the desk has said so."""
     document = await store.document(account, KIND, comment)
-    return None if document is None else msgspec.json.decode(document.data, type=Place)
+    return None if document is None else msgspec.json.decode(document.data, type=Whereabouts)
 
 
 async def _owner(store: Store, links: Sequence[Linked], item: str) -> Linked | None:

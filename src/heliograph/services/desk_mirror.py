@@ -24,7 +24,7 @@ TRIES = 5
 COST = 10
 
 
-class Pace(NamedTuple):
+class Pauses(NamedTuple):
     """How long between rounds, in seconds; tests have less patience."""
 
     #: While nothing is new.
@@ -50,9 +50,9 @@ class _Page(NamedTuple):
 class Mirror:
     """One link in one process, while it is that process's turn. `url`: where people reach us, "" unknown."""
 
-    def __init__(self, context: Context, desk: Desk, linked: Linked, *, url: str, pace: Pace) -> None:
+    def __init__(self, context: Context, desk: Desk, linked: Linked, *, url: str, pauses: Pauses) -> None:
         self._context = context
-        self._pace = pace
+        self._pauses = pauses
         self._desk = desk
         self._linked = linked
         self._url = url
@@ -74,17 +74,17 @@ class Mirror:
         """One round of fetching what replies wait for, beside the other rounds: a slow file keeps nothing else. As `round` otherwise."""
         door = await self._door(linked)
         if door is None or linked.link.stopped_at:
-            return self._pace.stopped
+            return self._pauses.stopped
         if not linked.link.pushed:
             for each in await desk_replies.pending(self._context, linked):
                 if each.request.files:
                     # Nobody gives us files there.
                     await desk_replies.drop(self._context, linked, each, "file_gone")
                 else:
-                    await desk_replies.settle(self._context, self._desk, linked, door, each)
-            return self._pace.idle
+                    await desk_replies.finish(self._context, self._desk, linked, door, each)
+            return self._pauses.idle
         trouble = await self._fetch(door, linked)
-        return self._pace.idle if trouble is None else await self._troubled(trouble)
+        return self._pauses.idle if trouble is None else await self._troubled(trouble)
 
     async def round(self, linked: Linked) -> float:
         """One round on the link as it is now; returns the seconds until the next. Raises Unavailable or Conflict."""
@@ -93,7 +93,7 @@ class Mirror:
         self._linked = linked
         door = await self._door(linked)
         if door is None or not linked.link.pushed:
-            return self._pace.longest
+            return self._pauses.longest
         if linked.link.stopped_at:
             # The probe: it costs the desk nothing and brings nothing in.
             trouble = await self._desk.check(door)
@@ -120,14 +120,14 @@ class Mirror:
 
     async def _steps(self, door: Door) -> float:
         if self._linked.link.standing != desk_links.ACTIVE:
-            return self._pace.idle
+            return self._pauses.idle
         trouble = await self._hand_over(door)
         if trouble is None:
             trouble = await self._notes(door)
         if trouble is not None:
             return await self._troubled(trouble)
         self._silent = 0
-        return 0.0 if self._more else self._pace.idle
+        return 0.0 if self._more else self._pauses.idle
 
     async def _troubled(self, trouble: Trouble) -> float:
         fields = {"channel": self._linked.channel, "reason": trouble.fault.value, "code": trouble.code}
@@ -138,12 +138,12 @@ class Mirror:
 
     def _pause(self, trouble: Trouble) -> float:
         if trouble.fault is Fault.CREDENTIALS:
-            return self._pace.stopped
+            return self._pauses.stopped
         self._silent += 1
         return max(trouble.wait, self._back_off(self._silent - 1) / SECOND)
 
     def _back_off(self, failures: int) -> int:
-        return backoff(failures, self._context.rng.jitter(), base=self._pace.shortest, cap=self._pace.longest)
+        return backoff(failures, self._context.rng.jitter(), base=self._pauses.shortest, cap=self._pauses.longest)
 
     # --- files of replies -------------------------------------------------------------------------
 
@@ -158,7 +158,7 @@ class Mirror:
             if self._fetching.get(each.comment, (0, 0))[1] > now:
                 blocked.add(each.request.ticket)
                 continue
-            trouble = await desk_replies.settle(self._context, self._desk, linked, door, each)
+            trouble = await desk_replies.finish(self._context, self._desk, linked, door, each)
             if trouble is None:
                 self._fetching.pop(each.comment, None)
                 continue
@@ -310,7 +310,7 @@ class Mirror:
             if trouble is not None:
                 return trouble
         ended = self._context.clock.now()
-        self._waits_at = ended + max(int(self._pace.waits * SECOND), COST * (ended - started))
+        self._waits_at = ended + max(int(self._pauses.waits * SECOND), COST * (ended - started))
         return None
 
     async def _leave(self, door: Door, notes: Sequence[Note]) -> Trouble | None:

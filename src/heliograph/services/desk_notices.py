@@ -11,7 +11,7 @@ from heliograph.projections.facts import GRAVEST, Affected, facts
 from heliograph.projections.wording import desk as words
 from heliograph.services import incidents
 from heliograph.services.context import Context
-from heliograph.services.desk_happenings import place_of
+from heliograph.services.desk_happenings import whereabouts
 from heliograph.services.desk_links import Linked, of_account
 from heliograph.services.impact import provider_title, recent_impact
 from heliograph.services.notices import KIND, parts
@@ -94,7 +94,7 @@ class Noticing:
     async def _reply(self, context: Context, account: str, comment: str, became: str) -> Reply:
         key = (account, comment)
         if key not in self._places:
-            place = await place_of(context.store, account, comment)
+            place = await whereabouts(context.store, account, comment)
             if place is None:
                 return Reply(comment, None, None, became)
             if len(self._places) >= 100 * MOST:

@@ -136,7 +136,7 @@ async def pending(context: Context, linked: Linked) -> list[Pending]:
     return sorted(found)
 
 
-async def settle(context: Context, desk: Desk, linked: Linked, door: Door, waiting: Pending) -> Trouble | None:
+async def finish(context: Context, desk: Desk, linked: Linked, door: Door, waiting: Pending) -> Trouble | None:
     """Fetch the files and make the reply; None when it is made, or never will be. Interrupted, it is begun again. Raises Unavailable."""
     request = waiting.request
     contents = _text(waiting)

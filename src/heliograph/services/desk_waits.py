@@ -136,7 +136,7 @@ class Waits:
         found = await self._context.store.deliveries_of(self._linked.account, ticket)
         mine = [delivery for delivery in found if delivery.queued_at >= spell.since and await self._ours(delivery)]
         all_sent = not any(delivery.state in (State.FAILED, State.CANCELLED) for delivery in mine)
-        text = words.settled(self._linked.link.locale, all_sent=all_sent)
+        text = words.wait_over(self._linked.link.locale, all_sent=all_sent)
         item = self._item(ticket, spell, text, "_end", self._context.clock.now())
         return Note(item, ticket, rows.DropDocument(self._linked.account, KIND, ticket), over=True)
 

@@ -9,7 +9,7 @@ from heliograph.ports.store import Changes, Conflict, Unavailable
 from heliograph.services import desk_links
 from heliograph.services.context import Context
 from heliograph.services.desk_links import Linked
-from heliograph.services.desk_mirror import Mirror, Pace
+from heliograph.services.desk_mirror import Mirror, Pauses
 
 #: Seconds between looks at which links there are, and until a process whose turn it is not asks again.
 LINKS_ROUND, TURN = 5.0, 5.0
@@ -20,11 +20,11 @@ GATHER = 0.05
 class Desking:
     """One per working process. `url`: where people reach us, "" unknown."""
 
-    def __init__(self, context: Context, desk: Desk, *, url: str, pace: Pace | None = None) -> None:
+    def __init__(self, context: Context, desk: Desk, *, url: str, pauses: Pauses | None = None) -> None:
         self._context = context
         self._desk = desk
         self._url = url
-        self._pace = pace or Pace()
+        self._pauses = pauses or Pauses()
         self._looking: asyncio.Task[None] | None = None
         self._mirrors: dict[tuple[str, str], asyncio.Task[None]] = {}
         #: By account and channel, for both of its loops: set when something was committed there that the desk may have to hear of.
@@ -84,7 +84,7 @@ class Desking:
 
     async def _mirror(self, linked: Linked) -> None:
         """Until cancelled, or until the link is gone."""
-        mirror = Mirror(self._context, self._desk, linked, url=self._url, pace=self._pace)
+        mirror = Mirror(self._context, self._desk, linked, url=self._url, pauses=self._pauses)
         wanted = self._wanted[linked.account][linked.channel]
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._again_and_again(linked, mirror.round, wanted[0]))
@@ -109,10 +109,10 @@ class Desking:
                 # Without a pause a round that raises would keep everything else from running.
                 self._context.observe("round_bug", {"error": type(bug).__name__})
                 pause, failures = self._again(failures)
-            await self._wait(wanted, pause, hurried=pause == self._pace.idle)
+            await self._wait(wanted, pause, hurried=pause == self._pauses.idle)
 
     def _again(self, failures: int) -> tuple[float, int]:
-        return min(self._pace.shortest * 2.0 ** min(failures, 16), self._pace.longest), failures + 1
+        return min(self._pauses.shortest * 2.0 ** min(failures, 16), self._pauses.longest), failures + 1
 
     async def _wait(self, wanted: asyncio.Event, pause: float, *, hurried: bool) -> None:
         """For so long, or while nothing is wrong until something happens."""

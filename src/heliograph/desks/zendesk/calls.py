@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from heliograph.desks.zendesk import limits
-from heliograph.ports.desk import Begun, Ended, Happening, Malformed, Noted, Placed, Visit, Wanted, Written
+from heliograph.ports.desk import Begun, Ended, Happening, Malformed, Mentioned, Placed, Visit, Wanted, Written
 
 #: More than any form of Zendesk's has.
 FIELDS = 200
@@ -121,7 +121,7 @@ def happenings(body: bytes) -> list[Happening]:
 
 def _happening(event: Any) -> list[Happening]:
     if not isinstance(event, dict):
-        return [Noted("unreadable")]
+        return [Mentioned("unreadable")]
     kind, data = word(event.get("type_id")), event.get("data")
     data = data if isinstance(data, dict) else {}
     kept = data.get("metadata")
@@ -135,7 +135,7 @@ def _happening(event: Any) -> list[Happening]:
         return [Ended(link, secret, for_good=True, code="removed")]
     if kind in ("activate_integration_instance", "create_integration_instance"):
         return [Begun(link, secret)]
-    return [Noted(kind or "unreadable", bool(event.get("error")))]
+    return [Mentioned(kind or "unreadable", bool(event.get("error")))]
 
 
 def _placed(event: Any) -> Placed | None:

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 import msgspec
 
 from heliograph.desks.zendesk import calls, limits, shapes
-from heliograph.ports.desk import Desk, Door, Fault, Fetched, Happening, Item, Places, Taken, Trouble, Visit, Wanted, Written
+from heliograph.ports.desk import Desk, Door, Endpoints, Fault, Fetched, Happening, Item, Taken, Trouble, Visit, Wanted, Written
 from heliograph.ports.http import Http, HttpResponse, MaybeSent, NotSent
 
 #: Seconds for a call; a push makes tickets there and may take its time.
@@ -104,8 +104,8 @@ class ZendeskDesk(Desk):
     def offer(self, items: Sequence[Item], state: str) -> Mapping[str, Any]:
         return shapes.offer(items, state)
 
-    def manifest(self, places: Places) -> Mapping[str, Any]:
-        return shapes.manifest(places, client=self._client)
+    def manifest(self, endpoints: Endpoints) -> Mapping[str, Any]:
+        return shapes.manifest(endpoints, client=self._client)
 
     def kept(self, link: str, secret: str) -> str:
         return shapes.kept(link, secret)

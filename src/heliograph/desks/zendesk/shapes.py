@@ -8,7 +8,7 @@ import msgspec
 
 from heliograph.desks.zendesk import limits
 from heliograph.desks.zendesk.calls import word
-from heliograph.ports.desk import Item, Places, Taken, Took
+from heliograph.ports.desk import Endpoints, Item, Taken, Took
 
 #: Of the service; globally unique among all integrations.
 ID = "heliograph"
@@ -19,7 +19,7 @@ NOTHING_SAID = "…"
 DONE = frozenset({"success", "already_imported"})
 
 
-def manifest(places: Places, *, client: str) -> dict[str, Any]:
+def manifest(endpoints: Endpoints, *, client: str) -> dict[str, Any]:
     """The service's own description. Files of replies are fetched with the token that only a client brings."""
     return {
         "name": "Heliograph",
@@ -30,12 +30,12 @@ def manifest(places: Places, *, client: str) -> dict[str, Any]:
         "channelback_files": bool(client),
         "create_followup_tickets": True,
         "urls": {
-            "admin_ui": places.admin,
-            "pull_url": places.pull,
-            "channelback_url": places.reply,
-            "clickthrough_url": places.click,
-            "healthcheck_url": places.health,
-            "event_callback_url": places.events,
+            "admin_ui": endpoints.admin,
+            "pull_url": endpoints.pull,
+            "channelback_url": endpoints.reply,
+            "clickthrough_url": endpoints.click,
+            "healthcheck_url": endpoints.health,
+            "event_callback_url": endpoints.events,
         },
     }
 

@@ -58,7 +58,7 @@ def waiting(language: str, since: int, link: str) -> str:
     return _said(language, messages, {"since": moment(language, since, "since"), "link": Piece(link)})
 
 
-def settled(language: str, *, all_sent: bool) -> str:
+def wait_over(language: str, *, all_sent: bool) -> str:
     """A note: they wait no more."""
     return translate(language, (ALL_SENT if all_sent else NOT_ALL_SENT).one)
 

@@ -14,7 +14,7 @@ from heliograph.web.workspace import asking
 from heliograph.web.workspace.asking import Asked, frame, running
 from heliograph.web.workspace.language import listen
 from heliograph.web.workspace.render import TEMPLATES as WORKSPACE, environment, page
-from heliograph.web.zendesk.service import places
+from heliograph.web.zendesk.service import manifest_address
 
 ADMIN: dict[str, Any] = {"need": Need.ADMIN}
 TEMPLATES = environment("heliograph.web.zendesk", "heliograph.web.workspace")
@@ -39,8 +39,7 @@ async def _shown(request: Asked, *, token: str, of: str) -> Response[str]:
     context, account = running(request).context, current(request).account
     channels = {channel.id: channel.name for channel in await context.store.channels(account)}
     links = [linked for linked in await desk_links.of_account(context.store, account) if linked.link.desk == running(request).desk.name]
-    base = places(request).health.removesuffix("/zendesk/health")
-    manifest = f"{base}/zendesk/service/{desk_links.service_key(context)}/manifest.json"
+    manifest = manifest_address(request)
     public = bool(running(request).outside.ways.url)
     data = {"links": links, "channels": channels, "manifest": manifest, "public": public, "token": token, "of": of}
     return page("zendesk.html", await frame(request, here="channels", **data), templates=TEMPLATES)

@@ -9,7 +9,7 @@ from litestar import Request, Response, get, post
 from litestar.params import FromPath, FromQuery
 
 from heliograph.bootstrap.application import Application
-from heliograph.ports.desk import Malformed, Places
+from heliograph.ports.desk import Endpoints, Malformed
 from heliograph.ports.runtime import SealBroken
 from heliograph.ports.store import Conflict, Unavailable
 from heliograph.services import desk_happenings, desk_links, desk_pulls, desk_replies
@@ -24,13 +24,25 @@ RETRY_AFTER = {"retry-after": "5"}
 NOBODY = "There is no such service here. Check the address."
 
 
-def places(request: Asked) -> Places:
-    """Our addresses as Zendesk can call them: by the public one, or as it has just called us."""
+def _base(request: Asked) -> str:
+    """Where Zendesk reaches us: at the public address, or as it has just called us."""
     application: Application = request.app.state.application
-    key = desk_links.service_key(application.context)
-    base = application.outside.ways.url or f"{request.url.scheme}://{request.headers.get('host', '')}"
-    service = f"{base}/zendesk/service/{key}"
-    return Places(
+    return application.outside.ways.url or f"{request.url.scheme}://{request.headers.get('host', '')}"
+
+
+def _service(request: Asked) -> str:
+    application: Application = request.app.state.application
+    return f"{_base(request)}/zendesk/service/{desk_links.service_key(application.context)}"
+
+
+def manifest_address(request: Asked) -> str:
+    """What Zendesk installs; a secret of the installation."""
+    return f"{_service(request)}/manifest.json"
+
+
+def _endpoints(request: Asked) -> Endpoints:
+    base, service = _base(request), _service(request)
+    return Endpoints(
         admin=f"{base}/zendesk/admin", pull=f"{service}/pull", reply=f"{service}/channelback", click=f"{base}/zendesk/clickthrough",
         health=f"{base}/zendesk/health", events=f"{service}/events",
     )  # fmt: skip
@@ -42,7 +54,7 @@ async def manifest(request: Asked, key: FromPath[str]) -> Response[Any]:
     application: Application = request.app.state.application
     if not _right(application.context, key):
         return answer(404, NOBODY)
-    return _json(application.desk.manifest(places(request)))
+    return _json(application.desk.manifest(_endpoints(request)))
 
 
 @post(f"{SERVICE}/channelback", include_in_schema=False, request_max_body_size=LIMIT)
