@@ -8,13 +8,15 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
+import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
-from tests import chromium
 from tests.sandbox.zendesk_running import Running, running_zendesk
 from tests.sandbox.zendesk_world import item
 
+#: One loop for all, as there is one browser.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 SIZES = {"desktop": (1280, 860), "phone": (390, 844)}
 PIXEL = b"\x89PNG\r\n\x1a\n" + bytes.fromhex(
     "0000000d49484452000000010000000108060000001f15c4890000000d49444154789c63f8cfc0f01f0005000301e84ad9c60000000049454e44ae426082"
@@ -38,14 +40,14 @@ class Setup:
         return page
 
 
-@pytest.fixture
-async def setup(chromium_path: str) -> AsyncIterator[Setup]:
-    async with running_zendesk() as running, async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium_path, args=list(chromium.ARGUMENTS))
+@pytest_asyncio.fixture(loop_scope="session")
+async def setup(browser: Browser) -> AsyncIterator[Setup]:
+    async with running_zendesk() as running:
         made = Setup(running, browser)
         await running.add_account()
         yield made
-        await browser.close()
+        for context in browser.contexts:
+            await context.close()
     assert made.complaints == []
 
 
@@ -62,7 +64,8 @@ async def test_read_and_answer(setup: Setup) -> None:
     await expect(page.locator(".comment.agent .text")).to_have_text("On its way")
     await expect(page.get_by_role("textbox", name="Comment")).to_have_value("")
     await expect(page.locator("#state")).to_have_text("pending")
-    assert dict(running.asked[-1][1])["message"] == "On its way"
+    await running.until(lambda: any(path == "/channelback" for path, _ in running.asked))
+    assert [dict(form)["message"] for path, form in running.asked if path == "/channelback"] == ["On its way"]
     await page.get_by_text("Internal note", exact=True).click()
     await page.get_by_role("textbox", name="Comment").fill("Look into it")
     await page.get_by_role("button", name="Submit").click()
