@@ -100,15 +100,6 @@ async def test_the_manifest_needs_the_key_and_names_whole_addresses(on_sqlite: T
     assert (answer.code, answer.body) == (200, b"OK")
 
 
-async def test_clickthrough_leads_to_the_comment_and_tells_nothing_else(on_sqlite: Town) -> None:
-    here = on_sqlite
-    comment = await here.contact_writes("hello")
-    answer = await here.house.send("GET", f"/zendesk/clickthrough?external_id={comment.external_id}", by="")
-    assert answer.code == 302 and answer.headers["location"] == f"/desk/tickets/{here.tickets[-1].thread}#{comment.external_id}"
-    for wrong in ("", "cmt_0", "x" * 3000, "%00", "..%2F"):
-        assert (await here.house.send("GET", f"/zendesk/clickthrough?external_id={wrong}", by="")).code == 404
-
-
 async def test_secrets_of_zendesk_are_in_no_log_and_not_in_the_store(on_sqlite: Town, capfd: Any) -> None:
     here = on_sqlite
     here.zendesk.revoke(here.instance.push_id, revoked=True)

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from heliograph.services import desk_links, rotation
+from yarl import URL
+
+from heliograph.services import desk_happenings, desk_links, rotation
 from heliograph.storage.vault import AesVault
 from heliograph.web.app import create_app
 from heliograph.web.workspace.routes import routes as desk_routes
@@ -41,6 +43,42 @@ async def test_the_apps_token_is_shown_once_and_to_admins_of_the_account(on_sqli
     assert "hgz_" not in (await page(here, "GET", "/desk/zendesk", by="admin"))[1]
     assert (await page(here, "POST", path, by="other"))[0] == 404
     assert (await page(here, "POST", path, by="write"))[0] == 403
+
+
+async def test_clickthrough_leads_the_signed_in_to_the_comment_and_tells_nobody_else_anything(on_sqlite: Town, monkeypatch: Any) -> None:
+    here = on_sqlite
+    house = here.house
+    comment = await here.contact_writes("hello")
+    store, read = house.application.context.store, list[str]()
+    # From here on nobody else has a reason to read a comment.
+    await house.eventually(lambda: desk_happenings.whereabouts(store, "acc_one", comment.external_id), bool)
+    ask = store.comment
+
+    async def counted(account: str, id: str) -> Any:
+        read.append(account)
+        return await ask(account, id)
+
+    monkeypatch.setattr(type(store), "comment", lambda self, account, id: counted(account, id))
+    app = create_app(house.application, vitals=house.vitals, extra=[*desk_routes, zendesk_pages])
+    async with serving(app) as url:
+
+        async def clicked(id: str, *, by: str) -> tuple[int, str]:
+            """Where a click ends, up to the page itself or the login."""
+            headers = {"authorization": f"Bearer {house.tokens[by]}"} if by else {}
+            there, code = f"/zendesk/clickthrough?external_id={id}", 0
+            while there.startswith(("/zendesk/", "/desk/zendesk/")):
+                async with here.client.get(URL(url + there, encoded=True), headers=headers, allow_redirects=False) as answer:
+                    there, code = answer.headers.get("location", ""), answer.status
+            return code, there
+
+        known, unknown = await clicked(comment.external_id, by=""), await clicked("cmt_0", by="")
+        assert known == (303, f"/desk/sign-in?next=/desk/zendesk/comments/{comment.external_id}")
+        assert unknown == (303, "/desk/sign-in?next=/desk/zendesk/comments/cmt_0") and read == []
+        assert await clicked(comment.external_id, by="read") == (302, f"/desk/tickets/{here.tickets[-1].thread}#{comment.external_id}")
+        assert read == ["acc_one"]
+        assert await clicked(comment.external_id, by="other") == (404, "")
+        for wrong in ("", "cmt_0", "x" * 3000, "%00", "..%2F"):
+            assert await clicked(wrong, by="read") == (404, ""), wrong
 
 
 async def test_the_token_is_sealed_anew_when_the_master_key_is_exchanged(on_sqlite: Town, monkeypatch: Any) -> None:

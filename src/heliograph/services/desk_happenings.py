@@ -25,14 +25,14 @@ class Whereabouts(msgspec.Struct, frozen=True):
 
 async def take(context: Context, desk: str, happenings: Sequence[Happening]) -> None:
     """All of them; the same ones again change nothing. Raises Unavailable or Conflict."""
-    links = [linked for linked in await desk_links.all_links(context.store) if linked.link.desk == desk]
+    owners = _Owners(context.store, [linked for linked in await desk_links.all_links(context.store) if linked.link.desk == desk])
     placed: dict[str, list[tuple[str, Whereabouts]]] = {}
     for happening in happenings:
         match happening:
             case Placed(item, ticket, comment):
-                linked = await _owner(context.store, links, item)
-                if linked is not None:
-                    placed.setdefault(linked.account, []).append((item, Whereabouts(ticket, comment)))
+                account = await owners.account_of(item)
+                if account:
+                    placed.setdefault(account, []).append((item, Whereabouts(ticket, comment)))
             case Ended(link, secret, for_good, code):
                 if (proved := await _proved(context, link, secret)) is not None:
                     await desk_links.ended(context, proved, for_good=for_good, by=code)
@@ -55,14 +55,25 @@ async def whereabouts(store: Store, account: str, comment: str) -> Whereabouts |
     return None if document is None else msgspec.json.decode(document.data, type=Whereabouts)
 
 
-async def _owner(store: Store, links: Sequence[Linked], item: str) -> Linked | None:
-    """The link whose comment it is: a desk says its own numbers, and not whose they are."""
-    for linked in links:
-        comment = await store.comment(linked.account, item)
-        ticket = await store.ticket(linked.account, comment.ticket) if comment is not None else None
-        if ticket is not None and ticket.channel == linked.channel:
-            return linked
-    return None
+class _Owners:
+    """Whose comments are: a desk says its own numbers, and not whose they are. Those of one call are nearly always one account's."""
+
+    def __init__(self, store: Store, links: Sequence[Linked]) -> None:
+        self._store = store
+        self._channels: dict[str, set[str]] = {}
+        for linked in links:
+            self._channels.setdefault(linked.account, set()).add(linked.channel)
+
+    async def account_of(self, item: str) -> str:
+        """The account that has the comment on a mirrored channel, "" for none."""
+        for account, channels in self._channels.items():
+            comment = await self._store.comment(account, item)
+            ticket = await self._store.ticket(account, comment.ticket) if comment is not None else None
+            if ticket is not None and ticket.channel in channels:
+                # The next one is looked for here first.
+                self._channels = {account: channels, **self._channels}
+                return account
+        return ""
 
 
 async def _proved(context: Context, link: str, secret: str) -> Linked | None:

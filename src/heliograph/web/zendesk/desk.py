@@ -1,4 +1,4 @@
-"""The desk's page about Zendesk: what to enter there, how each link stands, and the token of the app."""
+"""The desk's pages about Zendesk: what to enter there, how each link stands, the token of the app, and the way to a comment."""
 
 from typing import Any
 
@@ -35,6 +35,16 @@ async def token(request: Asked, channel: FromPath[str]) -> Response[str]:
     return await _shown(request, token=text, of=channel)
 
 
+@get("/desk/zendesk/comments/{comment:str}", opt={"need": Need.READ})
+async def comment_there(request: Asked, comment: FromPath[str]) -> Response[str]:
+    """To a comment that Zendesk has named, where it is the reader's account's. Raises Missing."""
+    found = await running(request).context.store.comment(current(request).account, comment)
+    if found is None:
+        raise Missing("comment")
+    there = f"/desk/tickets/{found.ticket}#{found.id}"
+    return Response("", status_code=302, headers={"location": there, "cache-control": "no-store"})
+
+
 async def _shown(request: Asked, *, token: str, of: str) -> Response[str]:
     context, account = running(request).context, current(request).account
     channels = {channel.id: channel.name for channel in await context.store.channels(account)}
@@ -46,6 +56,6 @@ async def _shown(request: Asked, *, token: str, of: str) -> Response[str]:
 
 
 zendesk_pages = Router(
-    path="/", route_handlers=[zendesk, token], exception_handlers={Refused: asking.refused, Missing: asking.missing},
+    path="/", route_handlers=[zendesk, token, comment_there], exception_handlers={Refused: asking.refused, Missing: asking.missing},
     before_request=listen, include_in_schema=False,
 )  # fmt: skip
