@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
+from typing import assert_never
 from urllib.parse import quote
 
 import msgspec
@@ -100,3 +101,5 @@ def _words(content: Content) -> str:
             return "\n".join(line for line in (name, address, where) if line)
         case Rich(_, summary, _):
             return summary
+        case _:
+            assert_never(content)

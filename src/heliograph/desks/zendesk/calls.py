@@ -10,20 +10,18 @@ import msgspec
 from heliograph.desks.zendesk import limits
 from heliograph.ports.desk import Begun, Ended, Happening, Malformed, Mentioned, Placed, Visit, Wanted, Written
 
-#: More than any form of Zendesk's has.
-FIELDS = 200
 FILES = "file_urls[]"
 SUBDOMAIN = re.compile(r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
-LINK = re.compile(r"^[A-Za-z0-9_-]{1,64}\Z")
-WORD = re.compile(r"[^a-z0-9_]+")
+#: An id that we have made.
+OURS = re.compile(r"^[A-Za-z0-9_-]{1,64}\Z")
+NO_WORD = re.compile(r"[^a-z0-9_]+")
 #: Beyond what a database keeps as a number.
 LARGEST_ID = 2**62
-EVENTS = 1_000
 
 
 def fields(body: bytes) -> list[tuple[str, str]]:
     """A form's fields, in order. Raises Malformed."""
-    if body.count(b"&") >= FIELDS:
+    if body.count(b"&") >= limits.FIELDS:
         raise Malformed("The form has more fields than any of these.")
     try:
         return parse_qsl(body.decode("ascii"), keep_blank_values=True, encoding="utf-8", errors="strict")
@@ -31,9 +29,9 @@ def fields(body: bytes) -> list[tuple[str, str]]:
         raise Malformed("This is no form in UTF-8.") from wrong
 
 
-def _form(body: bytes) -> dict[str, str]:
+def _form(pairs: list[tuple[str, str]]) -> dict[str, str]:
     """The last value of each field: what is null to Zendesk is absent or blank here."""
-    return {name: value.replace("\x00", "") for name, value in fields(body)}
+    return {name: value.replace("\x00", "") for name, value in pairs}
 
 
 def metadata(text: str) -> tuple[str, str]:
@@ -45,16 +43,17 @@ def metadata(text: str) -> tuple[str, str]:
     if not isinstance(kept, dict):
         return "", ""
     link, secret = kept.get("link"), kept.get("secret")
-    if not isinstance(link, str) or not isinstance(secret, str) or not LINK.match(link):
+    if not isinstance(link, str) or not isinstance(secret, str) or not OURS.match(link):
         return "", ""
     return link, secret
 
 
 def written(body: bytes) -> Written:
     """A channelback. Raises Malformed."""
-    form = _form(body)
+    pairs = fields(body)
+    form = _form(pairs)
     link, secret = metadata(form.get("metadata", ""))
-    files = tuple(value for name, value in fields(body) if name in (FILES, "file_urls") and value)
+    files = tuple(value for name, value in pairs if name in (FILES, "file_urls") and value)
     return Written(
         link, secret, form.get("request_unique_identifier", ""), form.get("thread_id", ""), form.get("parent_id", ""),
         form.get("message", ""), files,
@@ -63,7 +62,7 @@ def written(body: bytes) -> Written:
 
 def wanted(body: bytes) -> Wanted:
     """A pull. Raises Malformed."""
-    form = _form(body)
+    form = _form(fields(body))
     link, secret = metadata(form.get("metadata", ""))
     return Wanted(link, secret, form.get("state", ""))
 
@@ -73,7 +72,7 @@ def visit(body: bytes, *, loopback: bool, pushes: bool) -> Visit:
 
     Raises Malformed.
     """
-    form = _form(body)
+    form = _form(fields(body))
     back, subdomain = form.get("return_url", ""), form.get("subdomain", "").strip().lower()
     token, instance = form.get("zendesk_access_token", "").strip(), form.get("instance_push_id", "").strip()
     if not SUBDOMAIN.match(subdomain):
@@ -81,10 +80,11 @@ def visit(body: bytes, *, loopback: bool, pushes: bool) -> Visit:
     base = _base(back, subdomain, loopback=loopback)
     if not pushes:
         token = instance = ""
-    elif not token or not instance or not _plain(token, 1_000) or not _plain(instance, limits.INSTANCE):
+    elif not token or not instance or not _plain(token, limits.TOKEN) or not _plain(instance, limits.INSTANCE):
         raise Malformed("Zendesk sent no push token: its OAuth client for this service is missing.")
     link, _ = metadata(form.get("metadata", ""))
-    return Visit(base, subdomain, form.get("locale", "")[:35], instance, back, token, form.get("name", "")[:255], link)
+    locale, name = form.get("locale", "")[: limits.LOCALE], form.get("name", "")[: limits.ACCOUNT_NAME]
+    return Visit(base, subdomain, locale, instance, back, token, name, link)
 
 
 def _base(back: str, subdomain: str, *, loopback: bool) -> str:
@@ -94,7 +94,7 @@ def _base(back: str, subdomain: str, *, loopback: bool) -> str:
         host, port = parts.hostname or "", parts.port
     except ValueError as wrong:
         raise Malformed("The way back is no address.") from wrong
-    if not _plain(back, 4_000) or parts.username or parts.password or "\\" in back:
+    if not _plain(back, limits.WAY_BACK) or parts.username or parts.password or "\\" in back:
         raise Malformed("The way back is no address.")
     if loopback and parts.scheme == "http" and host in ("127.0.0.1", "localhost"):
         return f"http://{host}:{port}" if port else f"http://{host}"
@@ -116,7 +116,7 @@ def happenings(body: bytes) -> list[Happening]:
     events = told.get("events") if isinstance(told, dict) else None
     if not isinstance(events, list):
         raise Malformed("This holds no events.")
-    return [one for event in events[:EVENTS] for one in _happening(event)][:EVENTS]
+    return [one for event in events[: limits.EVENTS] for one in _happening(event)][: limits.EVENTS]
 
 
 def _happening(event: Any) -> list[Happening]:
@@ -128,7 +128,7 @@ def _happening(event: Any) -> list[Happening]:
     link, secret = metadata(kept) if isinstance(kept, str) else ("", "")
     if kind == "resources_created_from_external_ids":
         events = data.get("resource_events")
-        return [placed for each in (events if isinstance(events, list) else [])[:EVENTS] if (placed := _placed(each))]
+        return [placed for each in (events if isinstance(events, list) else [])[: limits.EVENTS] if (placed := _placed(each))]
     if kind == "deactivate_integration_instance":
         return [Ended(link, secret, for_good=False, code=word(data.get("deactivated_by")))]
     if kind == "destroy_integration_instance":
@@ -144,7 +144,7 @@ def _placed(event: Any) -> Placed | None:
     item, comment, ticket = event.get("external_id"), _id(event.get("comment_id")), _id(event.get("ticket_id"))
     # Zendesk opened a new ticket for it: that one has the comment.
     follow_up = _id(event.get("follow_up_ticket_id"))
-    if not isinstance(item, str) or not LINK.match(item) or not (follow_up or ticket):
+    if not isinstance(item, str) or not OURS.match(item) or not (follow_up or ticket):
         return None
     return Placed(item, follow_up or ticket, comment)
 
@@ -158,4 +158,4 @@ def _id(value: Any) -> int:
 
 def word(value: Any) -> str:
     """A code of Zendesk's as a short word that is fit for a log."""
-    return WORD.sub("_", value[:200].lower()).strip("_")[:48] if isinstance(value, str) else ""
+    return NO_WORD.sub("_", value[: limits.CODE].lower()).strip("_") if isinstance(value, str) else ""

@@ -141,6 +141,6 @@ def _file(path: str, answer: HttpResponse) -> Fetched:
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     told = Message()
     told["content-disposition"] = answer.headers.get("content-disposition", "")
+    # It also takes lone surrogates out, which stand for bytes that are no UTF-8 and which no store takes.
     name = told.get_filename() or unquote(path.rsplit("/", 1)[-1])
-    # Bytes of a header that are no UTF-8 come as lone surrogates, which no store takes.
     return Fetched(name or "file", kind if MEDIA_TYPE.match(kind) else "application/octet-stream", answer.body)

@@ -28,6 +28,8 @@ PLACE = "desk visit"
 #: For how long an admin may take, microseconds.
 LIFE = 3_600 * SECOND
 LIMIT = 262_144
+#: Characters of an account's name there.
+NAME = 255
 POLICY = (
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self'; font-src 'self'; base-uri 'none'; "
     "form-action 'self' {origin}; frame-ancestors {origin}"
@@ -96,7 +98,7 @@ async def _choose(context: Context, setup: Setup) -> Response[str]:
     channels = await context.store.channels(setup.account)
     links = {linked.channel: linked.link for linked in await desk_links.of_account(context.store, setup.account)}
     chosen = setup.visit.link if any(channel.id == setup.visit.link for channel in channels) else ""
-    return _show(context, "choose.html", setup, channels=channels, links=links, chosen=chosen)
+    return _show(context, "choose.html", setup, channels=channels, links=links, chosen=chosen, longest=NAME)
 
 
 async def _connected(application: Application, setup: Setup, form: FormMultiDict) -> Response[str]:
@@ -111,8 +113,8 @@ async def _connected(application: Application, setup: Setup, form: FormMultiDict
     except Missing:
         return await _choose(context, setup)
     kept = application.desk.kept(channel.id, secret)
-    name = str(form.get("name", "")).strip()[:255] or came.name or channel.name
-    return _show(context, "back.html", setup, back=came.back, name=name, kept=kept, state="")
+    name = str(form.get("name", "")).strip()[:NAME] or came.name or channel.name
+    return _show(context, "back.html", setup, back=came.back, name=name, kept=kept)
 
 
 def _sealed(context: Context, setup: Setup) -> str:
