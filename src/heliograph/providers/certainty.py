@@ -50,8 +50,13 @@ def definite(result: SendResult) -> SendResult:
 
 def as_check(result: SendResult) -> Invalid | Inconclusive:
     """A non-success read as the answer to a question about credentials."""
+    if not isinstance(result, (Accepted, Unknown)) and result.reason in CREDENTIAL_REASONS:
+        return Invalid(result.reason, code=result.code, detail=result.detail)
+    return unanswered(result)
+
+
+def unanswered(result: SendResult) -> Inconclusive:
+    """A non-success read as no answer to what was asked."""
     if isinstance(result, Accepted):
         return Inconclusive(Reason.NO_ANSWER)
-    if result.reason in CREDENTIAL_REASONS and not isinstance(result, Unknown):
-        return Invalid(result.reason, code=result.code, detail=result.detail)
     return Inconclusive(result.reason, code=result.code, detail=result.detail)

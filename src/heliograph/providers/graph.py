@@ -8,12 +8,12 @@ import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from heliograph.domain.reasons import Reason
 from heliograph.ports.http import Http, HttpFile, HttpResponse, MaybeSent, NotSent
 from heliograph.ports.provider import BadSignature, Deferred, Field, Inconclusive, PollFailed, RawRequest, Refused, SendResult, Unknown
-from heliograph.providers import certainty, proofs, wire
+from heliograph.providers import certainty, fetching, proofs, wire
 from heliograph.providers.wire import rows, table, text
 
 API_VERSION = "v23.0"
@@ -152,20 +152,10 @@ class Graph:
 
         `authorized`: the address wants our token, which goes over TLS only, or to the API's own host where that is a sandbox.
         """
-        plain = not url.startswith("https://")
-        if plain and urlsplit(url)[:2] != urlsplit(self._base)[:2]:
+        if not url.startswith("https://") and not fetching.same_origin(url, self._base):
             raise PollFailed(Inconclusive(Reason.NO_ANSWER, code="not_https"))
         headers = self._authorization if authorized else {}
-        try:
-            response = await self._http.request("GET", url, headers=headers, timeout=timeout, max_bytes=max_bytes)
-        except NotSent as error:
-            raise PollFailed(certainty.as_check(certainty.not_sent(error))) from None
-        except MaybeSent as error:
-            reason = Reason.TOO_LARGE if str(error) == "too_large" else Reason.NO_ANSWER
-            raise PollFailed(Inconclusive(reason, code=str(error))) from None
-        if response.status != 200:
-            raise PollFailed(Inconclusive(Reason.NO_ANSWER, code=str(response.status)))
-        return response.body
+        return await fetching.file(self._http, url, headers=headers, timeout=timeout, max_bytes=max_bytes)
 
 
 # --- answers ----------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import hmac
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from heliograph.domain.content import Content, Media
 from heliograph.domain.reasons import Reason
@@ -32,7 +32,7 @@ from heliograph.ports.provider import (
     Unknown,
     Valid,
 )
-from heliograph.providers import certainty, line_inbound, proofs, wire
+from heliograph.providers import certainty, fetching, line_inbound, proofs, wire
 from heliograph.providers.line_outbound import API, DATA_API, SPEC, message, parts
 from heliograph.providers.wire import ident, rows, table, text
 
@@ -168,23 +168,16 @@ class Line:
     async def fetch_media(self, media: Media) -> bytes:
         """The bytes behind a message's id, or behind an address where a service outside LINE holds them. Raises PollFailed."""
         remote = media.remote or ""
-        if urlsplit(remote).scheme in ("http", "https"):
+        if remote.lower().startswith(("http://", "https://")):
             # Not LINE's: the token is none of its business.
             url, headers = remote, {}
         else:
             url, headers = f"{self._data}/v2/bot/message/{quote(remote, safe='')}/content", {"authorization": f"Bearer {self._token}"}
-        try:
-            got = await self._http.request("GET", url, headers=headers, timeout=SPEC.timeout, max_bytes=DOWNLOAD_LIMIT)
-        except NotSent as error:
-            raise PollFailed(certainty.as_check(certainty.not_sent(error))) from None
-        except MaybeSent as error:
-            raise PollFailed(Inconclusive(Reason.TOO_LARGE if str(error) == "too_large" else Reason.NO_ANSWER, code=str(error))) from None
-        if got.status == 200:
-            return got.body
+        got = await fetching.answer(self._http, url, headers=headers, timeout=SPEC.timeout, max_bytes=DOWNLOAD_LIMIT)
         if headers and got.status == 401:
             raise PollFailed(certainty.as_check(_error(got)))
         # 202: a long recording is still being prepared; 404 and 410: LINE keeps files for a while only.
-        raise PollFailed(Inconclusive(Reason.NO_ANSWER, code=str(got.status)))
+        return fetching.whole(got)
 
 
 def retry_key(key: str) -> str:

@@ -33,7 +33,7 @@ from heliograph.ports.provider import (
     Unknown,
     Valid,
 )
-from heliograph.providers import certainty, proofs, slack_inbound, wire
+from heliograph.providers import certainty, fetching, proofs, slack_inbound, wire
 from heliograph.providers.slack_codes import meaning
 from heliograph.providers.slack_inbound import BLOCK, EVENT_TYPE, KEY, Ours, key_of, message_id, micros
 from heliograph.providers.slack_outbound import SPEC, parts
@@ -196,7 +196,7 @@ class Slack:
             return Absent()
         me = await self._call("auth.test")
         if not isinstance(me, dict):
-            return _unanswered(me)
+            return certainty.unanswered(me)
         ours = Ours(user=text(me.get("user_id")), bot=text(me.get("bot_id")))
         return Inconclusive(Reason.NO_ANSWER, code="message_without_key") if any(map(ours.wrote, unmarked)) else Absent()
 
@@ -227,7 +227,7 @@ class Slack:
         for _ in range(MAX_PAGES):
             got = await self._call(method, form=form, max_bytes=PAGE_BYTES)
             if not isinstance(got, dict):
-                return _unanswered(got)
+                return certainty.unanswered(got)
             if not isinstance(got.get("messages"), list) or got.get("is_limited") is True:
                 return Inconclusive(Reason.NO_ANSWER, code="ok_without_messages")
             messages = [table(each) for each in got["messages"]]
@@ -257,27 +257,20 @@ class Slack:
         """The bytes of a file. Our token goes to Slack's own hosts only. Raises PollFailed."""
         url = media.remote or ""
         headers = self._authorization if self._own(url) else {}
-        try:
-            response = await self._http.request("GET", url, headers=headers, timeout=SPEC.timeout, max_bytes=DOWNLOAD_LIMIT)
-        except NotSent as error:
-            raise PollFailed(certainty.as_check(certainty.not_sent(error))) from None
-        except MaybeSent as error:
-            too_large = str(error) == "too_large"
-            raise PollFailed(Inconclusive(Reason.TOO_LARGE if too_large else Reason.NO_ANSWER, code=str(error))) from None
-        if response.status != 200:
-            raise PollFailed(Inconclusive(Reason.NO_ANSWER, code=str(response.status)))
+        response = await fetching.answer(self._http, url, headers=headers, timeout=SPEC.timeout, max_bytes=DOWNLOAD_LIMIT)
+        file = fetching.whole(response)
         if response.headers.get("content-type", "").startswith("text/html") and media.media_type != "text/html":
             # A token without files:read gets the page for signing in, with 200.
             raise PollFailed(Inconclusive(Reason.NOT_PERMITTED, code="sign_in_page"))
-        return response.body
+        return file
 
     def _own(self, url: str) -> bool:
         try:
-            at, base = urlsplit(url), urlsplit(self._base)
-            host = at.hostname or ""
+            at = urlsplit(url)
+            slacks = at.scheme == "https" and f".{at.hostname or ''}".endswith(".slack.com")
         except ValueError:
             return False
-        return (at.scheme, at.netloc) == (base.scheme, base.netloc) or (at.scheme == "https" and f".{host}".endswith(".slack.com"))
+        return slacks or fetching.same_origin(url, self._base)
 
     # --- in ---------------------------------------------------------------------------------------
 
@@ -304,9 +297,3 @@ class Slack:
     def parse(self, request: RawRequest) -> list[Inbound]:
         """Translate a webhook call; never raises."""
         return slack_inbound.parse_body(request.body)
-
-
-def _unanswered(result: SendResult) -> Inconclusive:
-    if isinstance(result, Accepted):
-        return Inconclusive(Reason.NO_ANSWER)
-    return Inconclusive(result.reason, code=result.code, detail=result.detail)

@@ -6,7 +6,7 @@ Source for paths, codes and limits: the OpenAPI description, 17.12.
 import base64
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from heliograph.domain.content import Content, Media
 from heliograph.domain.reasons import Reason
@@ -32,7 +32,7 @@ from heliograph.ports.provider import (
     Unknown,
     Valid,
 )
-from heliograph.providers import certainty, proofs, sunshine_inbound, sunshine_outbound, wire
+from heliograph.providers import certainty, fetching, proofs, sunshine_inbound, sunshine_outbound, wire
 from heliograph.providers.sunshine_outbound import MESSAGE_TIMEOUT, SPEC, UPLOAD_TIMEOUT, refusal
 from heliograph.providers.wire import ident, rows, table, text
 
@@ -202,7 +202,7 @@ class Sunshine:
         for _ in range(MAX_PAGES):
             got = await self._call("GET", url + (f"?page%5Bbefore%5D={quote(cursor, safe='')}" if cursor else ""), max_bytes=PAGE_BYTES)
             if not isinstance(got, HttpResponse):
-                return _unanswered(got)
+                return certainty.unanswered(got)
             page = table(wire.decode(got.body))
             meta = page.get("meta")
             if not isinstance(page.get("messages"), list) or not isinstance(meta, dict):
@@ -223,17 +223,8 @@ class Sunshine:
     async def fetch_media(self, media: Media) -> bytes:
         """The bytes of a file. Our key goes along only to the API's own address, where private files are kept. Raises PollFailed."""
         url = media.remote or ""
-        headers = self._authorization if _origin(url) == _origin(self._base) else {}
-        try:
-            response = await self._http.request("GET", url, headers=headers, timeout=SPEC.timeout, max_bytes=SPEC.file_limit)
-        except NotSent as error:
-            raise PollFailed(certainty.as_check(certainty.not_sent(error))) from None
-        except MaybeSent as error:
-            too_large = str(error) == "too_large"
-            raise PollFailed(Inconclusive(Reason.TOO_LARGE if too_large else Reason.NO_ANSWER, code=str(error))) from None
-        if response.status != 200:
-            raise PollFailed(Inconclusive(Reason.NO_ANSWER, code=str(response.status)))
-        return response.body
+        headers = self._authorization if fetching.same_origin(url, self._base) else {}
+        return await fetching.file(self._http, url, headers=headers, timeout=SPEC.timeout, max_bytes=SPEC.file_limit)
 
     # --- who owns the conversation ----------------------------------------------------------------
 
@@ -303,16 +294,3 @@ def _carries(message: Mapping[str, Any], key: str) -> bool:
         and table(message.get("metadata")).get(sunshine_inbound.KEY) == key
         and bool(ident(message.get("id")))
     )
-
-
-def _origin(url: str) -> tuple[str, str]:
-    try:
-        return urlsplit(url)[:2]
-    except ValueError:
-        return ("", "")
-
-
-def _unanswered(result: SendResult) -> Inconclusive:
-    if isinstance(result, Accepted):
-        return Inconclusive(Reason.NO_ANSWER)
-    return Inconclusive(result.reason, code=result.code, detail=result.detail)

@@ -36,7 +36,7 @@ from heliograph.ports.provider import (
     Unsupported,
     Valid,
 )
-from heliograph.providers import certainty, proofs, telegram_inbound, wire
+from heliograph.providers import certainty, fetching, proofs, telegram_inbound, wire
 from heliograph.providers.wire import ident, table, text
 
 #: Seconds. A long poll must end well before the call's own deadline.
@@ -257,17 +257,7 @@ class Telegram:
         if not path:
             raise PollFailed(Inconclusive(Reason.NO_ANSWER, code="ok_without_path"))
         url = f"{self._files}/{quote(path)}"
-        try:
-            response = await self._http.request("GET", url, headers={}, timeout=SPEC.timeout, max_bytes=DOWNLOAD_LIMIT)
-        except NotSent as error:
-            failed = certainty.as_check(certainty.not_sent(error))
-        except MaybeSent as error:
-            failed = Inconclusive(Reason.TOO_LARGE if str(error) == "too_large" else Reason.NO_ANSWER, code=str(error))
-        else:
-            if response.status == 200:
-                return response.body
-            failed = Inconclusive(Reason.NO_ANSWER, code=str(response.status))
-        raise PollFailed(failed)
+        return await fetching.file(self._http, url, headers={}, timeout=SPEC.timeout, max_bytes=DOWNLOAD_LIMIT)
 
 
 JSON = {"content-type": "application/json"}

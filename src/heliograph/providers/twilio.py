@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from urllib.parse import quote, urlencode
 
 from heliograph.domain.content import Content, Media, Rich
 from heliograph.domain.reasons import Reason
@@ -33,7 +33,7 @@ from heliograph.ports.provider import (
     Unknown,
     Valid,
 )
-from heliograph.providers import certainty, proofs, twilio_inbound, twilio_signature, twilio_templates, wire
+from heliograph.providers import certainty, fetching, proofs, twilio_inbound, twilio_signature, twilio_templates, wire
 from heliograph.providers.twilio_codes import CODES, reason_of, refusal
 from heliograph.providers.twilio_outbound import SPEC, parts
 from heliograph.providers.wire import ident, rows, table, text
@@ -196,21 +196,11 @@ class Twilio:
     async def fetch_media(self, media: Media) -> bytes:
         """The bytes of a file. Twilio points on to a store, which must not see our token. Raises PollFailed."""
         url = media.remote or ""
-        response = await self._get(url, self._authorization if _origin(url) == _origin(self._base) else {})
-        if response.status in (301, 302, 303, 307, 308) and response.headers.get("location"):
-            response = await self._get(urljoin(url, response.headers["location"]), {})
-        if response.status != 200:
-            raise PollFailed(Inconclusive(Reason.NO_ANSWER, code=str(response.status)))
-        return response.body
-
-    async def _get(self, url: str, headers: Mapping[str, str]) -> HttpResponse:
-        try:
-            return await self._http.request("GET", url, headers=headers, timeout=SPEC.timeout, max_bytes=SPEC.file_limit)
-        except NotSent as error:
-            raise PollFailed(certainty.as_check(certainty.not_sent(error))) from None
-        except MaybeSent as error:
-            too_large = str(error) == "too_large"
-            raise PollFailed(Inconclusive(Reason.TOO_LARGE if too_large else Reason.NO_ANSWER, code=str(error))) from None
+        headers = self._authorization if fetching.same_origin(url, self._base) else {}
+        got = await fetching.answer(self._http, url, headers=headers, timeout=SPEC.timeout, max_bytes=SPEC.file_limit)
+        if store := fetching.onward(url, got):
+            return await fetching.file(self._http, store, headers={}, timeout=SPEC.timeout, max_bytes=SPEC.file_limit)
+        return fetching.whole(got)
 
 
 class _WithTemplates(Twilio):
@@ -242,7 +232,7 @@ class _WithTemplates(Twilio):
                 raise PollFailed(Inconclusive(Reason.NO_ANSWER, code="200_without_contents"))
             found.extend(page["contents"])
             url = text(table(page.get("meta")).get("next_page_url"))
-            if not url or _origin(url) != _origin(self._content):
+            if not fetching.same_origin(url, self._content):
                 return [template for template in map(twilio_templates.read, found) if template is not None]
         raise PollFailed(Inconclusive(Reason.OTHER, code="too_many_pages"))
 
@@ -255,10 +245,3 @@ class _WhatsApp(_WithTemplates):
     """A WhatsApp sender: free text only within a day of the contact's last message (63016), and 80 messages a second."""
 
     spec: ClassVar[ProviderSpec] = replace(_WithTemplates.spec, reply_window=86_400.0, rates=Rates(channel=80.0))
-
-
-def _origin(url: str) -> tuple[str, str]:
-    try:
-        return urlsplit(url)[:2]
-    except ValueError:
-        return ("", "")

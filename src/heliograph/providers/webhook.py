@@ -5,10 +5,10 @@ What the other side must do is in docs/webhook-channel.md, with a JSON schema. W
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from heliograph.domain.content import Content, Media
 from heliograph.domain.reasons import Reason
+from heliograph.domain.retry import SECOND
 from heliograph.ports.http import Http, HttpResponse, MaybeSent, NotSent
 from heliograph.ports.provider import (
     Accepted,
@@ -20,7 +20,6 @@ from heliograph.ports.provider import (
     Inconclusive,
     Invalid,
     Part,
-    PollFailed,
     ProviderSpec,
     RawRequest,
     Refused,
@@ -29,11 +28,10 @@ from heliograph.ports.provider import (
     Valid,
 )
 from heliograph.ports.runtime import Clock
-from heliograph.providers import certainty, proofs, webhook_inbound, webhook_signature, wire
+from heliograph.providers import certainty, fetching, proofs, webhook_inbound, webhook_signature, wire
 from heliograph.providers.webhook_outbound import SPEC, message, parts
 from heliograph.providers.wire import ident, table, text
 
-SECOND = 1_000_000
 DOWNLOAD_LIMIT = 200 * 1024 * 1024
 
 #: What a refusal means that names no reason: docs/webhook-channel.md. An address where nothing answers as it should is a mistake in
@@ -144,18 +142,8 @@ class Webhook:
     async def fetch_media(self, media: Media) -> bytes:
         """The bytes behind a file's address; the service's own host gets the request signed. Raises PollFailed."""
         url = media.remote or ""
-        headers: dict[str, str] = {}
-        if self._usable and urlsplit(url)[:2] == urlsplit(self._url)[:2]:
-            headers = self._signed("fetch", b"")
-        try:
-            got = await self._http.request("GET", url, headers=headers, timeout=SPEC.timeout, max_bytes=DOWNLOAD_LIMIT)
-        except NotSent as error:
-            raise PollFailed(certainty.as_check(certainty.not_sent(error))) from None
-        except MaybeSent as error:
-            raise PollFailed(Inconclusive(Reason.TOO_LARGE if str(error) == "too_large" else Reason.NO_ANSWER, code=str(error))) from None
-        if got.status != 200:
-            raise PollFailed(Inconclusive(Reason.NO_ANSWER, code=str(got.status)))
-        return got.body
+        headers = self._signed("fetch", b"") if self._usable and fetching.same_origin(url, self._url) else {}
+        return await fetching.file(self._http, url, headers=headers, timeout=SPEC.timeout, max_bytes=DOWNLOAD_LIMIT)
 
 
 def call_id(key: str) -> str:
