@@ -14,7 +14,7 @@ from heliograph.services.context import Context
 from heliograph.services.desk_happenings import whereabouts
 from heliograph.services.desk_links import Linked, of_account
 from heliograph.services.impact import provider_title, recent_impact
-from heliograph.services.notices import KIND, parts
+from heliograph.services.notices import KIND, told_whom
 
 #: Seconds after which the app asks again.
 POLL = 15
@@ -69,7 +69,7 @@ class Noticing:
         mine = [each for each in await of_account(context.store, linked.account) if each.link.subdomain == linked.link.subdomain]
         agents, notices = {each.link.agent for each in mine}, dict[str, Notice]()
         for document in await context.store.documents(linked.account, KIND):
-            id, reader = parts(document.id)
+            id, reader = told_whom(document.id)
             # Whom to tell about what, and for how long, is decided for all agents in one place; those of the desk are one of them.
             if reader in agents and id not in notices:
                 notice = await self._notice(context, mine, await incidents.find(context.store, id, linked.account))

@@ -10,7 +10,7 @@ from heliograph.ports.store import Changes, Conflict
 from heliograph.projections.wording import notice as words
 from heliograph.services import incidents, people
 from heliograph.services.context import Context, retrying
-from heliograph.services.notices import ADMINS, KIND as NOTICE, Notice, decode, parts
+from heliograph.services.notices import ADMINS, KIND as NOTICE, Notice, decode, told_whom
 
 KIND = "mailed"
 #: Who had no page open for so long is away.
@@ -45,7 +45,7 @@ class AdminMails:
         now = self._context.clock.now()
         for document in await self._context.store.documents_of_all(NOTICE):
             notice = decode(document)
-            if parts(document.id)[1] == ADMINS and notice.open and now - notice.told_at >= PATIENCE:
+            if told_whom(document.id)[1] == ADMINS and notice.open and now - notice.told_at >= PATIENCE:
                 await self._tell(document.account, notice)
 
     async def _tell(self, account: str, notice: Notice) -> None:

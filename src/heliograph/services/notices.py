@@ -13,7 +13,7 @@ from heliograph.ports.store import Changes
 from heliograph.projections.facts import GRAVEST, Affected, Facts, facts
 from heliograph.services import incidents
 from heliograph.services.context import Context, Missing, retrying
-from heliograph.services.impact import impact, provider_title
+from heliograph.services.impact import provider_title, recent_impact
 
 KIND, SEEN = "notice", "seen"
 #: Reader of the account's own notice, which is its admins'.
@@ -90,7 +90,7 @@ class Notices:
         store = self._context.store
         kept: dict[str, set[str]] = {}
         for document in await store.documents_of_all(KIND):
-            kept.setdefault(parts(document.id)[0], set()).add(document.account)
+            kept.setdefault(told_whom(document.id)[0], set()).add(document.account)
         live = {incident.id: incident for incident in await incidents.live_incidents(store)}
         for id in kept.keys() - live.keys():
             # An incident of one account lies with that account.
@@ -103,7 +103,7 @@ class Notices:
         started = self._context.clock.now()
         if started < self._next.get(incident.id, 0):
             return
-        affected = [] if incident.merged_into else await impact(self._context.store, incident)
+        affected = [] if incident.merged_into else await recent_impact(self._context, incident)
         by_account: dict[str, list[Affected]] = {account: [] for account in accounts}
         for one in affected:
             if not incident.over or one.account in accounts:
@@ -118,8 +118,8 @@ class Notices:
 
     async def _tell(self, incident: Incident, agents: int, accounts: int) -> None:
         """Note on the incident that people were told; after a crash at that very moment the next round does."""
-        documents = [d for d in await self._context.store.documents_of_all(KIND) if parts(d.id)[0] == incident.id]
-        readers = [d for d in documents if parts(d.id)[1] != ADMINS]
+        documents = [d for d in await self._context.store.documents_of_all(KIND) if told_whom(d.id)[0] == incident.id]
+        readers = [d for d in documents if told_whom(d.id)[1] != ADMINS]
         event = ie.NoticeTold(agents or len(readers), accounts or len({d.account for d in readers}))
         if not event.agents:
             return
@@ -151,7 +151,7 @@ class _Account:
     async def follow(self) -> int:
         """Write what is new; returns how many agents are told for the first time. Raises Conflict."""
         store, now = self._context.store, self._context.clock.now()
-        before = {d.id: d for d in await store.documents(self._account, KIND) if parts(d.id)[0] == self._incident.id}
+        before = {d.id: d for d in await store.documents(self._account, KIND) if told_whom(d.id)[0] == self._incident.id}
         numbers = await self._numbers(before)
         changes = Changes(self._account, now)
         told = 0
@@ -168,7 +168,7 @@ class _Account:
                 version = kept.version + 1 if kept else 1
                 changes.puts.append(rows.Document(self._account, KIND, _id(self._incident.id, reader), version, now, data))
         for id in before:
-            self._drop(changes, parts(id)[1])
+            self._drop(changes, told_whom(id)[1])
         if changes.puts:
             await store.commit(changes)
         return told
@@ -215,7 +215,7 @@ async def shown_to(context: Context, account: str, agent: str, *, admin: bool, w
     """The notices of one agent, gravest first; an admin who is not affected, or wants the `whole`, gets the account's own."""
     found: dict[str, Notice] = {}
     for document in await context.store.documents(account, KIND):
-        incident, reader = parts(document.id)
+        incident, reader = told_whom(document.id)
         known = found.get(incident)
         wanted = ADMINS if admin and whole else agent
         if reader == wanted or (known is None and (reader == agent or (admin and reader == ADMINS))):
@@ -260,8 +260,8 @@ def _id(incident: str, reader: str) -> str:
     return f"{incident}.{reader}"
 
 
-def parts(id: str) -> tuple[str, str]:
-    """Incident and reader of a notice's document."""
+def told_whom(id: str) -> tuple[str, str]:
+    """Incident and reader of a notice, by its document's id."""
     incident, _, reader = id.partition(".")
     return incident, reader
 

@@ -17,7 +17,7 @@ from heliograph.projections.public.board import Topic, Update
 from heliograph.projections.wording.languages import known
 from heliograph.services import incidents, releases, status_page
 from heliograph.services.context import Context, Invalid, Missing, retrying
-from heliograph.services.impact import TRAILING, impact, provider_title
+from heliograph.services.impact import TRAILING, provider_title, recent_impact
 from heliograph.services.watched import Memory, public_incidents
 
 KIND = "postmortem"
@@ -90,7 +90,7 @@ async def _refresh(context: Context, incident: Incident) -> None:
 async def make_draft(context: Context, incident: Incident) -> Draft:
     """The locked facts of an incident as the ledger has them now."""
     store = context.store
-    affected = await impact(store, incident)
+    affected = await recent_impact(context, incident)
     title = await provider_title(context, incident)
     counted: Facts = facts(incident, affected, provider_title=title)
     events = await _stream(store, "incident", incident.id)

@@ -15,7 +15,7 @@ from heliograph.ports import rows
 from heliograph.projections.timeline import Entry, timeline
 from heliograph.services import incidents
 from heliograph.services.context import Missing
-from heliograph.services.impact import impact
+from heliograph.services.impact import recent_impact
 from heliograph.services.parts import load_contents, plain
 from heliograph.web.workspace.language import say, spoken
 from heliograph.web.workspace.replies import ReplyState, reply_state
@@ -186,7 +186,7 @@ async def entries(application: Application, case: Case, *, incident: str = "") -
 async def _held_back(application: Application, case: Case, incident: str) -> set[str]:
     """Deliveries of a ticket that an incident affects."""
     found = await incidents.find(application.context.store, incident, case.ticket.account)
-    affected = await impact(application.context.store, found, case.ticket.account)
+    affected = await recent_impact(application.context, found, case.ticket.account)
     return {one.delivery for one in affected if one.ticket == case.ticket.id}
 
 

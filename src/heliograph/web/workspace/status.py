@@ -15,7 +15,7 @@ from heliograph.projections.wording import public
 from heliograph.projections.wording.languages import LANGUAGES
 from heliograph.projections.wording.pieces import Line
 from heliograph.services import incidents, people
-from heliograph.services.impact import facts_of, impact
+from heliograph.services.impact import facts_of, recent_impact
 from heliograph.web.auth import current
 from heliograph.web.policy import Need
 from heliograph.web.workspace.asking import Asked, form_of, frame, running
@@ -114,7 +114,7 @@ async def _list(request: Asked, id: str) -> tuple[Incident, list[dict[str, Any]]
     names = {agent.id: agent.name for agent in await context.store.agents(account)}
     numbers: dict[str, int] = {}
     rows = []
-    for one in await impact(context.store, incident, account):
+    for one in await recent_impact(context, incident, account):
         if one.ticket not in numbers:
             ticket = await context.store.ticket(account, one.ticket) if one.ticket else None
             numbers[one.ticket] = ticket.number if ticket else 0
