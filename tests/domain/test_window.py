@@ -23,7 +23,7 @@ def test_silence_leaves_a_few_and_answers_bring_it_back() -> None:
     window = Window(100)
     for started in range(20):
         window.silent(started + 1)
-    assert (window.size, window.left(20), window.troubled) == (FLOOR, FLOOR, True)
+    assert (window.size, window.left(20)) == (FLOOR, FLOOR)
     for now in range(100, 100 + START):
         window.under_way += 1
         window.answered(now)

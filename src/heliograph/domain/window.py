@@ -29,15 +29,13 @@ class Window:
         size = self.size if now - self.answered_at <= FRESH else min(self.size, START)
         return max(int(size) - self.under_way, 0)
 
-    @property
-    def troubled(self) -> bool:
-        """Whether it is narrower than at the beginning."""
-        return self.size < min(START, self.most)
-
     def answered(self, now: int) -> None:
-        """A call brought an answer, whatever it says. It opens the window by one where that is nearly used up, as TCP's slow start does."""
+        """A call brought an answer, whatever it says.
+
+        The window opens by one, as in TCP's slow start, where it is nearly used up or narrower than at the beginning.
+        """
         self.answered_at = now
-        if self.size < self.most and (self.under_way * 2 >= self.size or self.troubled):
+        if self.size < self.most and (self.under_way * 2 >= self.size or self.size < START):
             self.size = min(self.size + 1, self.most)
 
     def silent(self, started_at: int) -> None:

@@ -91,15 +91,17 @@ class Bulkheads:
 
     def left(self, bulkhead: Bulkhead) -> int:
         """How many calls may start within a bulkhead, as far as what is under way goes."""
-        room = _fair(bulkhead.young, self._pool - self._young, self._wider_greed)
-        window, place = bulkhead.window, bulkhead.place
-        if bulkhead.kind is Kind.PLACE:
-            room = min(room, window.left(self._now), _fair(window.under_way, self._most - self._under_way, 1.0))
-        elif place is not None:
-            there = _fair(place.young, self._pool - self._young, self._wider_greed)
+        free, window, place = self._pool - self._young, bulkhead.window, bulkhead.place
+        if place is not None:
+            there = _fair(place.young, free, self._wider_greed)
             beside = _fair(window.under_way, place.window.left(self._now), self._greed)
             room = min(window.left(self._now), _fair(bulkhead.young, there, self._greed), beside)
-        self._scarce |= not room
+        else:
+            room = _fair(bulkhead.young, free, self._wider_greed)
+            if bulkhead.kind is Kind.PLACE:
+                room = min(room, window.left(self._now), _fair(window.under_way, self._most - self._under_way, 1.0))
+        if not room:
+            self._scarce = True
         return room
 
     def begin(self, bulkheads: tuple[Bulkhead, ...], now: int) -> Call:
@@ -162,4 +164,5 @@ def _beyond(most: int) -> tuple[int, float]:
 
 def _fair(mine: int, free: int, greed: float) -> int:
     """How much more one may take that never has more than `greed` times what it leaves free."""
-    return max(ceil((greed * free - mine) / (1 + greed)), 0)
+    room = (greed * free - mine) / (1 + greed)
+    return ceil(room) if room > 0 else 0

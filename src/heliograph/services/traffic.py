@@ -34,6 +34,8 @@ class Traffic:
         self._places: dict[tuple[str, str], Bulkhead] = {}
         self._apps: dict[tuple[str, str], Bulkhead] = {}
         self._now = 0
+        #: What the last claim may still take of each bulkhead that it has asked about.
+        self._given: dict[Bulkhead, int] = {}
         #: Bulkheads for which the last claim has found or left no room.
         self._crowded: set[Bulkhead] = set()
 
@@ -79,6 +81,7 @@ class Traffic:
         """How many lanes to claim, and of which."""
         self._now = now
         self._paces.look()
+        self._given.clear()
         self._crowded.clear()
         free = self._bulkheads.free(now)
         return free, Room(self._channels, self._left, -(-free // STRANGERS))
@@ -89,6 +92,7 @@ class Traffic:
             room = min(room, self._paces.available(bulkhead.pace, self._now))
         if not room:
             self._crowded.add(bulkhead)
+        self._given[bulkhead] = room
         return room
 
     def may_go_on(self, account: str, channel: str) -> bool:
@@ -103,8 +107,8 @@ class Traffic:
 
     def next_at(self, now: int) -> int | None:
         """When there will be more room although nothing ends, where a claim has missed some."""
-        moments = [moment for moment in (self._bulkheads.next_at(), self._paces.next_at(now)) if moment is not None]
-        return min(moments, default=None)
+        ages, paces = self._bulkheads.next_at(), self._paces.next_at(now) if self._paces else None
+        return paces if ages is None else ages if paces is None else min(ages, paces)
 
     def paced_since(self, moment: int) -> bool:
         """Whether anything has started at a pace since then."""
@@ -128,13 +132,21 @@ class Traffic:
     def begin(self, claimed: Iterable[Claimed], now: int) -> list[Call]:
         """Calls start, in the same moment in which they were claimed."""
         calls = []
+        used_up = []
+        given = self._given
         for one in claimed:
             bulkheads = self._channels.get((one.delivery.account, one.delivery.channel), ())
             calls.append(self._bulkheads.begin(bulkheads, now))
-            self._paces.begin(bulkheads, now)
-        # A bulkhead that is used up by now may have more lanes that wait.
-        for bulkhead in {bulkhead for call in calls for bulkhead in call.bulkheads}:
+            if self._paces:
+                self._paces.begin(bulkheads, now)
+            for bulkhead in bulkheads:
+                given[bulkhead] = left = given.get(bulkhead, 0) - 1
+                if left <= 0:
+                    used_up.append(bulkhead)
+        for bulkhead in used_up:
+            # There may be more lanes that wait for it.
             self._left(bulkhead)
+            self._crowded.add(bulkhead)
         return calls
 
     def again(self, call: Call, now: int) -> None:

@@ -25,10 +25,13 @@ class Ration:
         bulkheads = room.bulkheads.get(channel)
         if bulkheads is None:
             return int(channel not in self._met and self._strangers > 0)
+        least, left = ENDLESS, self._left
         for bulkhead in bulkheads:
-            if bulkhead not in self._left:
-                self._left[bulkhead] = room.left(bulkhead)
-        return max(min(self._left[bulkhead] for bulkhead in bulkheads), 0)
+            if bulkhead not in left:
+                left[bulkhead] = room.left(bulkhead)
+            if left[bulkhead] < least:
+                least = left[bulkhead]
+        return max(least, 0)
 
     def take(self, channel: tuple[str, str], lanes: int) -> None:
         """So many were taken; a negative number gives back."""
