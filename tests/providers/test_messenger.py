@@ -156,7 +156,7 @@ async def test_a_lost_answer_after_the_upload_is_doubt(messenger: Messenger, ser
 
 def test_a_place_goes_as_words_and_a_link() -> None:
     (part,) = offline().render([Location(50.45, 30.52, "Shop", "Street 1")])
-    assert part.payload["text"] == "Shop\nStreet 1\nhttps://www.google.com/maps/search/?api=1&query=50.45,30.52"
+    assert part.payload["text"] == "Shop\nStreet 1\nhttps://www.google.com/maps/search/?api=1&query=50.450000,30.520000"
 
 
 @pytest.mark.parametrize(

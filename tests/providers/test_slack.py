@@ -167,7 +167,7 @@ async def test_only_the_last_step_of_a_file_can_be_in_doubt(
 
 def test_a_place_is_a_text_with_a_link() -> None:
     (part,) = build().render([Location(52.52, 13.405, "Depot & Co")])
-    assert part.payload == {"text": "Depot &amp; Co\nhttps://maps.google.com/?q=52.520000,13.405000"}
+    assert part.payload == {"text": "Depot &amp; Co\nhttps://www.google.com/maps/search/?api=1&amp;query=52.520000,13.405000"}
 
 
 @given(st.text())

@@ -139,7 +139,7 @@ def test_a_text_beside_a_document_goes_as_a_message_of_its_own() -> None:
 
 def test_a_place_is_a_text_with_a_link() -> None:
     (part,) = build().render([Location(52.52, 13.405, "Depot", "Street 1")])
-    assert part.payload == {"Body": "Depot\nStreet 1\nhttps://maps.google.com/?q=52.520000,13.405000"}
+    assert part.payload == {"Body": "Depot\nStreet 1\nhttps://www.google.com/maps/search/?api=1&query=52.520000,13.405000"}
 
 
 # --- templates ----------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ from heliograph.ports.provider import (
     Unknown,
     Valid,
 )
-from heliograph.providers import certainty, fetching, line_inbound, proofs, wire
+from heliograph.providers import certainty, fetching, line_inbound, proofs, rendering, wire
 from heliograph.providers.line_outbound import API, DATA_API, SPEC, message, parts
 from heliograph.providers.wire import ident, rows, table, text
 
@@ -92,7 +92,7 @@ class Line:
 
     def render(self, contents: Sequence[Content]) -> list[Part]:
         """Split one comment into messages. Raises Unsupported."""
-        return parts(contents)
+        return rendering.rendered(contents, parts)
 
     async def send(self, to: Address, part: Part, key: str) -> SendResult:
         """Push one message, from the first attempt on under a retry key made of `key`: LINE takes each key once.

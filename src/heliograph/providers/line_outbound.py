@@ -3,14 +3,14 @@
 Source: Messaging API reference ("Message objects"), its "Character counting in a text", and "Retry failed API requests".
 """
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from heliograph.domain.content import Content, Location, Media, MediaKind, Rich, Text
 from heliograph.domain.outcomes import DedupeClass
 from heliograph.domain.split import graphemes, split_text, utf16_units
 from heliograph.ports.provider import Advance, Field, Part, ProviderSpec, Rates, Support, Unsupported
+from heliograph.providers import places, rendering
 
 API = "https://api.line.me"
 DATA_API = "https://api-data.line.me"
@@ -75,13 +75,6 @@ SPEC = ProviderSpec(
 )
 
 
-def parts(contents: Sequence[Content]) -> list[Part]:
-    """One comment as messages, in order. Raises Unsupported."""
-    if found := [part for content in contents for part in _parts(content)]:
-        return found
-    raise Unsupported("there is nothing to send")
-
-
 def message(part: Part) -> dict[str, Any]:
     """The message object of a part, with the file's address where it has a file."""
     payload = dict(part.payload)
@@ -92,13 +85,13 @@ def message(part: Part) -> dict[str, Any]:
     return {"type": "text", "text": f"{_cut(part.media.name, LABEL_LIMIT)}\n{part.url}".strip()}
 
 
-def _parts(content: Content) -> Iterator[Part]:
+def parts(content: Content) -> Iterator[Part]:
+    """The messages that carry one content, in order. Raises Unsupported."""
     match content:
         case Text(body):
             yield from _texts(body)
         case Media():
-            if content.size is not None and content.size > SPEC.file_limit:
-                raise Unsupported(f"a file of {content.size} bytes is larger than the {SPEC.file_limit} that are carried")
+            rendering.fits(content, SPEC.file_limit)
             shown = content.kind is MediaKind.IMAGE and content.media_type in PREVIEWED
             small = content.size is not None and content.size <= PREVIEW_LIMIT
             yield Part(content.kind.value, {"type": "image" if shown and small else "link"}, content)
@@ -116,13 +109,12 @@ def _texts(body: str) -> Iterator[Part]:
 
 def _location(place: Location) -> Iterator[Part]:
     """A place has a title and an address, both required; a label that is too long is cut there and follows as text."""
-    if not (math.isfinite(place.latitude) and math.isfinite(place.longitude)):
-        raise Unsupported("a location needs coordinates")
-    where = f"{place.latitude:.6f}, {place.longitude:.6f}"
+    latitude, longitude = places.coordinates(place)
+    where = f"{latitude:.6f}, {longitude:.6f}"
     title = place.name.strip() or place.address.strip() or where
     address = place.address.strip() or place.name.strip() or where
     shown = {"title": _cut(title, LABEL_LIMIT), "address": _cut(address, LABEL_LIMIT)}
-    yield Part("location", {"type": "location", **shown, "latitude": place.latitude, "longitude": place.longitude})
+    yield Part("location", {"type": "location", **shown, "latitude": latitude, "longitude": longitude})
     if shown != {"title": title, "address": address}:
         yield from _texts(title if title == address else f"{title}\n{address}")
 

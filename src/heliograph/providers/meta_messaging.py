@@ -3,7 +3,7 @@
 Source: Meta's reference of the Send API, of its error codes (March 2026), and of message tags.
 """
 
-import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -25,7 +25,7 @@ from heliograph.ports.provider import (
     Unknown,
     Unsupported,
 )
-from heliograph.providers import certainty, graph, proofs
+from heliograph.providers import certainty, graph, places, proofs, rendering
 from heliograph.providers.graph import Graph, Ok
 from heliograph.providers.meta_messaging_inbound import KEY, Owner, parse_body
 from heliograph.providers.wire import ident
@@ -94,7 +94,7 @@ CODES: graph.Codes = {
 }
 
 
-class MetaMessaging:
+class MetaMessaging(ABC):
     """One Page on Messenger, or one account on Instagram, reached with its token.
 
     A conversation's id is the contact's as the Page or account knows it; a message's is Meta's `mid`, under which the
@@ -125,20 +125,17 @@ class MetaMessaging:
 
     def render(self, contents: Sequence[Content]) -> list[Part]:
         """Split one comment into messages; a file has no caption here, so its words go after it. Raises Unsupported."""
-        if parts := [part for content in contents for part in self._parts(content)]:
-            return parts
-        raise Unsupported("there is nothing to send")
+        return rendering.rendered(contents, self._parts)
 
     def _parts(self, content: Content) -> list[Part]:
         match content:
             case Text(body):
                 return self._texts(body)
             case Media():
-                if content.size is not None and content.size > self.spec.file_limit:
-                    raise Unsupported(f"a file of {content.size} bytes is larger than the {self.spec.file_limit} that are carried")
+                rendering.fits(content, self.spec.file_limit)
                 return [self._file(content), *self._texts(content.caption)]
             case Location():
-                return self._texts(_words(content))
+                return self._texts(places.in_words(content))
             case Rich():
                 raise Unsupported(f"structured content has no counterpart on {self.spec.title}")
 
@@ -146,8 +143,9 @@ class MetaMessaging:
         pieces = split_text(body, self.spec.text_limit, measure=self.spec.measure)
         return [Part("text", {"text": piece}) for piece in pieces]
 
+    @abstractmethod
     def _file(self, media: Media) -> Part:
-        raise NotImplementedError
+        """The message that carries a file, without its caption. Raises Unsupported."""
 
     async def send(self, to: Address, part: Part, key: str) -> SendResult:
         """Send one message; `key` goes with it as metadata, which its echo repeats."""
@@ -165,9 +163,9 @@ class MetaMessaging:
         mid = ident(got.answer.get("message_id"))
         return Accepted(mid, got.rest) if mid else Unknown(Reason.NO_ANSWER, code="ok_without_message")
 
+    @abstractmethod
     async def _attach(self, part: Part, media: Media) -> dict[str, Any] | SendResult:
         """The attachment of a message that carries a file, or why there is none: nothing was sent then."""
-        raise NotImplementedError
 
     # --- in -------------------------------------------------------------------------------------
 
@@ -195,14 +193,6 @@ class MetaMessaging:
         if not isinstance(got, Ok):
             raise PollFailed(certainty.as_check(got))
         return got.answer
-
-
-def _words(place: Location) -> str:
-    """A place as words and a link: neither service lets a business send a place."""
-    if not (math.isfinite(place.latitude) and math.isfinite(place.longitude)):
-        raise Unsupported("a location needs coordinates")
-    link = f"https://www.google.com/maps/search/?api=1&query={place.latitude},{place.longitude}"
-    return "\n".join(each for each in (place.name, place.address, link) if each)
 
 
 def _window(result: SendResult) -> SendResult:

@@ -33,7 +33,7 @@ from heliograph.ports.provider import (
     Unknown,
     Valid,
 )
-from heliograph.providers import certainty, fetching, proofs, slack_inbound, wire
+from heliograph.providers import certainty, fetching, proofs, rendering, slack_inbound, wire
 from heliograph.providers.slack_codes import meaning
 from heliograph.providers.slack_inbound import BLOCK, EVENT_TYPE, KEY, Ours, key_of, message_id, micros
 from heliograph.providers.slack_outbound import SPEC, parts
@@ -81,7 +81,7 @@ class Slack:
 
     def render(self, contents: Sequence[Content]) -> list[Part]:
         """Split one comment into messages. Raises Unsupported."""
-        return parts(contents)
+        return rendering.rendered(contents, parts)
 
     async def send(self, to: Address, part: Part, key: str) -> SendResult:
         """Post one message, or share one file; a contact notices nothing before the last call of either."""

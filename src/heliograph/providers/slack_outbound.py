@@ -1,13 +1,13 @@
 """What is true of Slack as data, and how a comment becomes messages of its Web API."""
 
-import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from heliograph.domain.content import Content, Location, Media, Rich, Text
 from heliograph.domain.outcomes import DedupeClass
 from heliograph.domain.split import split_text, utf16_units
 from heliograph.ports.provider import Advance, Field, Part, ProviderSpec, Rates, Support, Unsupported
+from heliograph.providers import places, rendering
 
 SPEC = ProviderSpec(
     name="slack",
@@ -70,26 +70,20 @@ NAME_LIMIT = 255
 BLOCK_LIMIT = 3000
 
 
-def parts(contents: Sequence[Content]) -> list[Part]:
-    """One comment as messages, in order. Raises Unsupported."""
-    if found := [part for content in contents for part in _parts(content)]:
-        return found
-    raise Unsupported("there is nothing to send")
-
-
 def escaped(body: str) -> str:
     """Text in which nothing is markup: Slack reads links, mentions and entities out of these three characters."""
     return body.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _parts(content: Content) -> Iterator[Part]:
+def parts(content: Content) -> Iterator[Part]:
+    """The messages that carry one content, in order. Raises Unsupported."""
     match content:
         case Text(body):
             yield from _text(body)
         case Media():
             yield from _media(content)
         case Location():
-            yield from _text(_place(content))
+            yield from _text(places.in_words(content))
         case Rich():
             raise Unsupported("structured content has no counterpart on Slack")
 
@@ -100,8 +94,7 @@ def _text(body: str) -> Iterator[Part]:
 
 
 def _media(media: Media) -> Iterator[Part]:
-    if media.size is not None and media.size > SPEC.file_limit:
-        raise Unsupported(f"a file of {media.size} bytes is larger than the {SPEC.file_limit} that are carried")
+    rendering.fits(media, SPEC.file_limit)
     if media.size == 0:
         raise Unsupported("Slack takes no empty files")
     caption = media.caption if media.caption.strip() and utf16_units(media.caption) <= BLOCK_LIMIT else ""
@@ -109,11 +102,3 @@ def _media(media: Media) -> Iterator[Part]:
     yield Part(media.kind.value, {"filename": name, "caption": caption}, media)
     if not caption:
         yield from _text(media.caption)
-
-
-def _place(place: Location) -> str:
-    if not (math.isfinite(place.latitude) and math.isfinite(place.longitude)):
-        raise Unsupported("a location needs coordinates")
-    at = f"{place.latitude:.6f},{place.longitude:.6f}"
-    lines = [place.name, place.address, f"https://maps.google.com/?q={at}"]
-    return "\n".join(line for line in lines if line.strip())

@@ -32,8 +32,8 @@ from heliograph.ports.provider import (
     Unknown,
     Valid,
 )
-from heliograph.providers import certainty, fetching, proofs, sunshine_inbound, sunshine_outbound, wire
-from heliograph.providers.sunshine_outbound import MESSAGE_TIMEOUT, SPEC, UPLOAD_TIMEOUT, refusal
+from heliograph.providers import certainty, fetching, proofs, rendering, sunshine_inbound, wire
+from heliograph.providers.sunshine_outbound import MESSAGE_TIMEOUT, SPEC, UPLOAD_TIMEOUT, parts, refusal
 from heliograph.providers.wire import ident, rows, table, text
 
 #: How far the provider's clock and ours may disagree in a look-up, in microseconds.
@@ -95,7 +95,7 @@ class Sunshine:
 
     def render(self, contents: Sequence[Content]) -> list[Part]:
         """Split and format one comment. Raises Unsupported."""
-        return sunshine_outbound.render(contents)
+        return rendering.rendered(contents, parts)
 
     async def send(self, to: Address, part: Part, key: str) -> SendResult:
         """Post one message. A file is uploaded first; when that fails, the message has certainly not been sent."""

@@ -4,8 +4,7 @@ Source for codes and limits: the OpenAPI description of Sunshine Conversations v
 """
 
 import json
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from heliograph.domain.content import Content, Location, Media, MediaKind, Rich, Text
@@ -26,7 +25,7 @@ from heliograph.ports.provider import (
     Unknown,
     Unsupported,
 )
-from heliograph.providers import certainty, wire
+from heliograph.providers import certainty, places, rendering, wire
 from heliograph.providers.wire import name, rows, table, text
 
 #: Deadlines in seconds. A message with a file is two calls, and both must end within `spec.timeout`.
@@ -156,15 +155,8 @@ def refusal(response: HttpResponse) -> SendResult | None:
     return Refused(reason, code, title)
 
 
-def render(contents: Sequence[Content]) -> list[Part]:
-    """The messages of one comment, in order. Raises Unsupported."""
-    parts = [part for content in contents for part in _parts(content)]
-    if not parts:
-        raise Unsupported("there is nothing to send")
-    return parts
-
-
-def _parts(content: Content) -> Iterator[Part]:
+def parts(content: Content) -> Iterator[Part]:
+    """The messages that carry one content, in order. Raises Unsupported."""
     match content:
         case Text(body):
             for piece in split_text(body, SPEC.text_limit, measure=utf16_units):
@@ -178,8 +170,7 @@ def _parts(content: Content) -> Iterator[Part]:
 
 
 def _media(media: Media) -> Iterator[Part]:
-    if media.size is not None and media.size > SPEC.file_limit:
-        raise Unsupported(f"a file of {media.size} bytes is larger than the {SPEC.file_limit} that are carried")
+    rendering.fits(media, SPEC.file_limit)
     payload: dict[str, Any] = {"type": "image" if media.kind is MediaKind.IMAGE else "file"}
     caption = split_text(media.caption, SPEC.text_limit, measure=utf16_units)
     if len(caption) == 1:
@@ -190,9 +181,8 @@ def _media(media: Media) -> Iterator[Part]:
 
 
 def _location(place: Location) -> dict[str, Any]:
-    if not (math.isfinite(place.latitude) and math.isfinite(place.longitude)):
-        raise Unsupported("a location needs coordinates")
-    payload: dict[str, Any] = {"type": "location", "coordinates": {"lat": place.latitude, "long": place.longitude}}
+    latitude, longitude = places.coordinates(place)
+    payload: dict[str, Any] = {"type": "location", "coordinates": {"lat": latitude, "long": longitude}}
     names = {key: value for key, value in (("name", place.name), ("address", place.address)) if value}
     return payload | ({"location": names} if names else {})
 

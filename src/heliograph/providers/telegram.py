@@ -4,7 +4,6 @@ Source for methods, limits and errors: the Bot API's documentation, and the erro
 Telegram offers no key, no list and no receipt: an ambiguous send stays ambiguous.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -36,7 +35,7 @@ from heliograph.ports.provider import (
     Unsupported,
     Valid,
 )
-from heliograph.providers import certainty, fetching, proofs, telegram_inbound, wire
+from heliograph.providers import certainty, fetching, places, proofs, rendering, telegram_inbound, wire
 from heliograph.providers.wire import ident, table, text
 
 #: Seconds. A long poll must end well before the call's own deadline.
@@ -156,9 +155,7 @@ class Telegram:
 
     def render(self, contents: Sequence[Content]) -> list[Part]:
         """Split one comment into messages, without any markup: a stray asterisk must not cost a reply. Raises Unsupported."""
-        if parts := [part for content in contents for part in _parts(content)]:
-            return parts
-        raise Unsupported("there is nothing to send")
+        return rendering.rendered(contents, _parts)
 
     async def send(self, to: Address, part: Part, key: str) -> SendResult:
         """Send one message. Telegram has no place for `key`."""
@@ -323,8 +320,7 @@ def _parts(content: Content) -> Iterator[Part]:
 
 
 def _media(media: Media) -> Iterator[Part]:
-    if media.size is not None and media.size > SPEC.file_limit:
-        raise Unsupported(f"a file of {media.size} bytes is larger than the {SPEC.file_limit} that are carried")
+    rendering.fits(media, SPEC.file_limit)
     method, field, types = SHOWN.get(media.kind, ("", "", frozenset()))
     too_large = media.kind is MediaKind.IMAGE and (media.size is None or media.size > PHOTO_LIMIT)
     if media.media_type not in types or too_large:
@@ -339,9 +335,8 @@ def _media(media: Media) -> Iterator[Part]:
 
 
 def _location(place: Location) -> dict[str, Any]:
-    if not (math.isfinite(place.latitude) and math.isfinite(place.longitude)):
-        raise Unsupported("a location needs coordinates")
-    payload: dict[str, Any] = {"method": "sendLocation", "latitude": place.latitude, "longitude": place.longitude}
+    latitude, longitude = places.coordinates(place)
+    payload: dict[str, Any] = {"method": "sendLocation", "latitude": latitude, "longitude": longitude}
     if place.name or place.address:
         payload |= {"method": "sendVenue", "title": place.name or place.address, "address": place.address or place.name}
     return payload

@@ -5,7 +5,7 @@ idempotent; what makes an ambiguous send certain is our id in the address that T
 """
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
@@ -33,7 +33,7 @@ from heliograph.ports.provider import (
     Unknown,
     Valid,
 )
-from heliograph.providers import certainty, fetching, proofs, twilio_inbound, twilio_signature, twilio_templates, wire
+from heliograph.providers import certainty, fetching, proofs, rendering, twilio_inbound, twilio_signature, twilio_templates, wire
 from heliograph.providers.twilio_codes import CODES, reason_of, refusal
 from heliograph.providers.twilio_outbound import SPEC, parts
 from heliograph.providers.wire import ident, rows, table, text
@@ -86,7 +86,7 @@ class Twilio:
 
     def render(self, contents: Sequence[Content]) -> list[Part]:
         """Split one comment into messages. Raises Unsupported."""
-        return parts(contents)
+        return rendering.rendered(contents, parts)
 
     async def send(self, to: Address, part: Part, key: str) -> SendResult:
         """Have one message queued. News of it goes to our webhook with `key` in the address, also when the answer is lost."""
@@ -212,13 +212,7 @@ class _WithTemplates(Twilio):
 
     def render(self, contents: Sequence[Content]) -> list[Part]:
         """Split one comment into messages; a template is one. Raises Unsupported."""
-        found: list[Part] = []
-        for content in contents:
-            if isinstance(content, Rich) and content.kind == "template":
-                found.append(Part("template", twilio_templates.fields(content)))
-            else:
-                found.extend(parts([content]))
-        return found or parts([])
+        return rendering.rendered(contents, _with_templates)
 
     async def templates(self) -> list[Template]:
         """All approved templates that can be sent with text values only. Raises PollFailed."""
@@ -239,6 +233,12 @@ class _WithTemplates(Twilio):
     def fill(self, template: Template, values: Sequence[str]) -> Rich:
         """The content that sends a template. Raises Unsupported where a value is missing, empty or not on one line."""
         return twilio_templates.fill(template, values)
+
+
+def _with_templates(content: Content) -> Iterable[Part]:
+    if isinstance(content, Rich) and content.kind == "template":
+        return [Part("template", twilio_templates.fields(content))]
+    return parts(content)
 
 
 class _WhatsApp(_WithTemplates):

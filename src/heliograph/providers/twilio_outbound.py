@@ -1,12 +1,12 @@
 """What is true of Twilio as data, and how a comment becomes messages of its API."""
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from heliograph.domain.content import Content, Location, Media, MediaKind, Rich, Text
 from heliograph.domain.outcomes import DedupeClass
 from heliograph.domain.split import split_text, utf16_units
 from heliograph.ports.provider import Advance, Field, Part, ProviderSpec, Rates, Support, Unsupported
+from heliograph.providers import places, rendering
 
 #: Kinds of files beside which Twilio shows a text; WhatsApp shows none beside a recording or a document.
 CAPTIONED = frozenset({MediaKind.IMAGE, MediaKind.VIDEO})
@@ -71,21 +71,15 @@ SPEC = ProviderSpec(
 )
 
 
-def parts(contents: Sequence[Content]) -> list[Part]:
-    """One comment as messages, in order. Raises Unsupported."""
-    if found := [part for content in contents for part in _parts(content)]:
-        return found
-    raise Unsupported("there is nothing to send")
-
-
-def _parts(content: Content) -> Iterator[Part]:
+def parts(content: Content) -> Iterator[Part]:
+    """The messages that carry one content, in order. Raises Unsupported."""
     match content:
         case Text(body):
             yield from _text(body)
         case Media():
             yield from _media(content)
         case Location():
-            yield from _text(_place(content))
+            yield from _text(places.in_words(content))
         case Rich():
             raise Unsupported("structured content has no counterpart on Twilio")
 
@@ -96,18 +90,8 @@ def _text(body: str) -> Iterator[Part]:
 
 
 def _media(media: Media) -> Iterator[Part]:
-    if media.size is not None and media.size > SPEC.file_limit:
-        raise Unsupported(f"a file of {media.size} bytes is larger than the {SPEC.file_limit} that are carried")
+    rendering.fits(media, SPEC.file_limit)
     fits = media.kind in CAPTIONED and 0 < utf16_units(media.caption) <= SPEC.text_limit and bool(media.caption.strip())
     yield Part(media.kind.value, {"Body": media.caption} if fits else {}, media)
     if not fits:
         yield from _text(media.caption)
-
-
-def _place(place: Location) -> str:
-    """A place as text with a link: an SMS knows nothing else."""
-    if not (math.isfinite(place.latitude) and math.isfinite(place.longitude)):
-        raise Unsupported("a location needs coordinates")
-    at = f"{place.latitude:.6f},{place.longitude:.6f}"
-    lines = [place.name, place.address, f"https://maps.google.com/?q={at}"]
-    return "\n".join(line for line in lines if line.strip())

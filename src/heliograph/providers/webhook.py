@@ -28,7 +28,7 @@ from heliograph.ports.provider import (
     Valid,
 )
 from heliograph.ports.runtime import Clock
-from heliograph.providers import certainty, fetching, proofs, webhook_inbound, webhook_signature, wire
+from heliograph.providers import certainty, fetching, proofs, rendering, webhook_inbound, webhook_signature, wire
 from heliograph.providers.webhook_outbound import SPEC, message, parts
 from heliograph.providers.wire import ident, table, text
 
@@ -78,7 +78,7 @@ class Webhook:
 
     def render(self, contents: Sequence[Content]) -> list[Part]:
         """Split one comment into messages. Raises Unsupported."""
-        return parts(contents)
+        return rendering.rendered(contents, parts)
 
     async def send(self, to: Address, part: Part, key: str) -> SendResult:
         """Post one message under an id made of `key`, which the service takes once."""

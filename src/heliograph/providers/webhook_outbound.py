@@ -3,14 +3,14 @@
 Everything here is ours to say, and said to whoever builds one in docs/webhook-channel.md and its JSON schema.
 """
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from heliograph.domain.content import Content, Location, Media, Rich, Text
 from heliograph.domain.outcomes import DedupeClass
 from heliograph.domain.split import characters, split_text
-from heliograph.ports.provider import Advance, Field, Part, ProviderSpec, Rates, Support, Unsupported
+from heliograph.ports.provider import Advance, Field, Part, ProviderSpec, Rates, Support
+from heliograph.providers import places, rendering
 
 SPEC = ProviderSpec(
     name="webhook",
@@ -58,25 +58,18 @@ SPEC = ProviderSpec(
 )
 
 
-def parts(contents: Sequence[Content]) -> list[Part]:
-    """One comment as messages, in order. Raises Unsupported."""
-    if found := [part for content in contents for part in _parts(content)]:
-        return found
-    raise Unsupported("there is nothing to send")
-
-
 def message(part: Part) -> dict[str, Any]:
     """The message of a part, with the file's address where it has a file."""
     return dict(part.payload) if part.media is None else {**part.payload, "url": part.url}
 
 
-def _parts(content: Content) -> Iterator[Part]:
+def parts(content: Content) -> Iterator[Part]:
+    """The messages that carry one content, in order. Raises Unsupported."""
     match content:
         case Text(body):
             yield from _texts(body)
         case Media():
-            if content.size is not None and content.size > SPEC.file_limit:
-                raise Unsupported(f"a file of {content.size} bytes is larger than the {SPEC.file_limit} that are carried")
+            rendering.fits(content, SPEC.file_limit)
             payload: dict[str, Any] = {"kind": content.kind.value, "name": content.name, "media_type": content.media_type}
             if content.size is not None:
                 payload["size"] = content.size
@@ -98,7 +91,6 @@ def _texts(body: str) -> Iterator[Part]:
 
 
 def _location(place: Location) -> dict[str, Any]:
-    if not (math.isfinite(place.latitude) and math.isfinite(place.longitude)):
-        raise Unsupported("a location needs coordinates")
+    latitude, longitude = places.coordinates(place)
     labels = {"name": place.name, "address": place.address}
-    return {"kind": "location", "latitude": place.latitude, "longitude": place.longitude, **{k: v for k, v in labels.items() if v}}
+    return {"kind": "location", "latitude": latitude, "longitude": longitude, **{k: v for k, v in labels.items() if v}}

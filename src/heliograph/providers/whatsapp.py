@@ -32,10 +32,9 @@ from heliograph.ports.provider import (
     Support,
     Template,
     Unknown,
-    Unsupported,
     Valid,
 )
-from heliograph.providers import certainty, graph, proofs, whatsapp_content, whatsapp_inbound, whatsapp_templates
+from heliograph.providers import certainty, graph, proofs, rendering, whatsapp_content, whatsapp_inbound, whatsapp_templates
 from heliograph.providers.whatsapp_codes import CODES as CODES, OF_THE_CONVERSATION
 from heliograph.providers.wire import ident, rows, table, text
 
@@ -121,9 +120,7 @@ class WhatsApp:
 
     def render(self, contents: Sequence[Content]) -> list[Part]:
         """Split one comment into messages. Raises Unsupported."""
-        if parts := [part for content in contents for part in whatsapp_content.parts(content)]:
-            return parts
-        raise Unsupported("there is nothing to send")
+        return rendering.rendered(contents, whatsapp_content.parts)
 
     async def send(self, to: Address, part: Part, key: str) -> SendResult:
         """Send one message; a file is uploaded before. `key` comes back in every status of the message."""

@@ -3,14 +3,13 @@
 Source for types and limits: Meta's pages on messages and on media, by way of pywa and others.
 """
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
 from heliograph.domain.content import Content, Location, Media, MediaKind, Rich, Text
 from heliograph.domain.split import split_text, utf16_units
 from heliograph.ports.provider import Part, Unsupported
-from heliograph.providers import whatsapp_templates
+from heliograph.providers import places, rendering, whatsapp_templates
 
 TEXT_LIMIT = 4096
 CAPTION_LIMIT = 1024
@@ -46,8 +45,7 @@ def _texts(body: str) -> Iterator[Part]:
 
 
 def _media(media: Media) -> Iterator[Part]:
-    if media.size is not None and media.size > FILE_LIMIT:
-        raise Unsupported(f"a file of {media.size} bytes is larger than the {FILE_LIMIT} that are carried")
+    rendering.fits(media, FILE_LIMIT)
     kind, most, types = SHOWN.get(media.kind, ("document", FILE_LIMIT, frozenset()))
     if media.media_type.partition(";")[0].strip() not in types or media.size is None or media.size > most:
         kind = "document"
@@ -62,9 +60,8 @@ def _media(media: Media) -> Iterator[Part]:
 
 
 def _location(place: Location) -> dict[str, Any]:
-    if not (math.isfinite(place.latitude) and math.isfinite(place.longitude)):
-        raise Unsupported("a location needs coordinates")
-    shown: dict[str, Any] = {"latitude": place.latitude, "longitude": place.longitude}
+    latitude, longitude = places.coordinates(place)
+    shown: dict[str, Any] = {"latitude": latitude, "longitude": longitude}
     # An address is shown only beneath a name.
     if place.name or place.address:
         shown |= {"name": place.name or place.address} | ({"address": place.address} if place.address else {})
