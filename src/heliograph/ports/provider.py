@@ -70,9 +70,13 @@ class Rates:
     app_field: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+#: What most providers carry as it is; a spec that begins with it says what else is true of the provider.
+TEXT_AND_FILES: Mapping[str, Support] = {kind: Support.FULL for kind in ("text", "image", "audio", "video", "file")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderSpec:
-    """What is true of a provider, as data."""
+    """What is true of a provider, as data. What has a default is what a provider may simply not have."""
 
     name: str
     title: str
@@ -91,17 +95,17 @@ class ProviderSpec:
     #: "challenge", "templates", "timed", "names". And "file_urls": it takes files by address (`Part.url`), not by their bytes.
     capabilities: frozenset[str]
     #: Seconds after a send before absence in a look-up counts as proof (class LOOKUP).
-    settle: float
+    settle: float = 0.0
     #: Seconds one call may take: the hard deadline.
     timeout: float
     #: Seconds a contact's last message keeps the reply window open; None where there is none.
-    reply_window: float | None
+    reply_window: float | None = None
     #: Seconds a provider key lives (class KEY).
-    key_lifetime: float | None
+    key_lifetime: float | None = None
     #: Seconds to pause between two messages of one lane (Advance.AFTER_PAUSE).
-    pause: float
+    pause: float = 0.0
     #: Receipts the provider sends: subset of {"delivered", "read", "failed"}.
-    receipts: frozenset[str]
+    receipts: frozenset[str] = frozenset()
     rates: Rates
     #: What an admin does at the provider, step by step, in the provider's own words. `{webhook_url}` stands for the channel's address.
     setup: tuple[str, ...]

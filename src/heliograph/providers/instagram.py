@@ -72,11 +72,8 @@ SPEC = ProviderSpec(
         "rich": Support.REFUSED,
     },
     capabilities=frozenset({"webhook", "challenge", "fetch_media", "file_urls", "names"}),
-    settle=0.0,
     timeout=40.0,
     reply_window=DAY,
-    key_lifetime=None,
-    pause=0.0,
     receipts=frozenset({"read"}),
     # Text: 300 with Facebook Login, 100 with Instagram Login; 10 for audio and video.
     rates=Rates(channel=100.0),

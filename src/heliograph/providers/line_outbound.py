@@ -54,14 +54,10 @@ SPEC = ProviderSpec(
         "rich": Support.REFUSED,
     },
     capabilities=frozenset({"webhook", "register_webhook", "fetch_media", "file_urls", "names"}),
-    settle=0.0,
     timeout=30.0,
-    reply_window=None,
     # Documented: 24 hours from the first request. Ours is counted from the first that may have been taken, which is later where an
     # earlier one was turned down; half leaves room for a day of rate limits, for clocks, and for the documentation.
     key_lifetime=12 * 3600.0,
-    pause=0.0,
-    receipts=frozenset(),
     # Documented: 2,000 requests a second for each endpoint and channel.
     rates=Rates(channel=2000.0),
     setup=(

@@ -13,6 +13,7 @@ from heliograph.domain.reasons import Reason
 from heliograph.domain.split import utf16_units
 from heliograph.ports.http import Http, HttpFile
 from heliograph.ports.provider import (
+    TEXT_AND_FILES,
     Advance,
     CheckResult,
     Deferred,
@@ -67,21 +68,14 @@ SPEC = ProviderSpec(
     measure=utf16_units,
     file_limit=25 * 1024 * 1024,
     content={
-        "text": Support.FULL,
-        "image": Support.FULL,
-        "audio": Support.FULL,
-        "video": Support.FULL,
-        "file": Support.FULL,
+        **TEXT_AND_FILES,
         # As words and a link.
         "location": Support.PARTIAL,
         "rich": Support.REFUSED,
     },
     capabilities=frozenset({"webhook", "challenge", "fetch_media", "names"}),
-    settle=0.0,
     timeout=MESSAGE_TIMEOUT + UPLOAD_TIMEOUT,
     reply_window=DAY,
-    key_lifetime=None,
-    pause=0.0,
     receipts=frozenset({"delivered", "read"}),
     # Text; 10 for audio and video. A limit by conversation exists and is not published.
     rates=Rates(channel=300.0),

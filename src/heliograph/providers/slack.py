@@ -36,7 +36,7 @@ from heliograph.ports.provider import (
 from heliograph.providers import certainty, fetching, proofs, rendering, slack_inbound, wire
 from heliograph.providers.slack_codes import meaning
 from heliograph.providers.slack_inbound import BLOCK, EVENT_TYPE, KEY, Ours, key_of, message_id, micros
-from heliograph.providers.slack_outbound import SPEC, parts
+from heliograph.providers.slack_outbound import BASE_URL, SPEC, parts
 from heliograph.providers.wire import table, text
 
 #: Seconds.
@@ -71,7 +71,7 @@ class Slack:
     def __init__(self, config: Mapping[str, str], http: Http) -> None:
         self._http = http
         self._authorization = {"authorization": f"Bearer {config['bot_token'].strip()}"}
-        self._base = (config.get("base_url") or "https://slack.com/api").rstrip("/")
+        self._base = (config.get("base_url") or BASE_URL).rstrip("/")
         self._webhook_secrets = proofs.webhook_secrets(config)
 
     def __repr__(self) -> str:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from heliograph.domain.content import Content, Location, Media, Rich, Text
 from heliograph.domain.outcomes import DedupeClass
 from heliograph.domain.split import split_text, utf16_units
-from heliograph.ports.provider import Advance, Field, Part, ProviderSpec, Rates, Support, Unsupported
+from heliograph.ports.provider import TEXT_AND_FILES, Advance, Field, Part, ProviderSpec, Rates, Support, Unsupported
 from heliograph.providers import places, rendering
+
+BASE_URL = "https://slack.com/api"
 
 SPEC = ProviderSpec(
     name="slack",
@@ -21,7 +23,7 @@ SPEC = ProviderSpec(
             required=False,
             hint="Under Basic Information, App Credentials. While it is changed: both, separated by a space.",
         ),
-        Field("base_url", "Address of the API", required=False, default="https://slack.com/api"),
+        Field("base_url", "Address of the API", required=False, default=BASE_URL),
     ),
     dedupe=DedupeClass.LOOKUP,
     advance=Advance.ON_ACCEPTANCE,
@@ -30,23 +32,11 @@ SPEC = ProviderSpec(
     text_limit=4000,
     measure=utf16_units,
     file_limit=1024 * 1024 * 1024,
-    content={
-        "text": Support.FULL,
-        "image": Support.FULL,
-        "audio": Support.FULL,
-        "video": Support.FULL,
-        "file": Support.FULL,
-        "location": Support.PARTIAL,
-        "rich": Support.REFUSED,
-    },
+    content={**TEXT_AND_FILES, "location": Support.PARTIAL, "rich": Support.REFUSED},
     capabilities=frozenset({"webhook", "challenge", "find", "history", "fetch_media", "names"}),
     # A file is looked through before it appears, after Slack has said that it took it: absence is proof late only.
     settle=120.0,
     timeout=60.0,
-    reply_window=None,
-    key_lifetime=None,
-    pause=0.0,
-    receipts=frozenset(),
     # "One message per second per channel"; the limit of the whole workspace has no number.
     rates=Rates(conversation=1.0, burst=5),
     setup=(

@@ -33,7 +33,7 @@ from heliograph.ports.provider import (
     Valid,
 )
 from heliograph.providers import certainty, fetching, proofs, rendering, sunshine_inbound, wire
-from heliograph.providers.sunshine_outbound import MESSAGE_TIMEOUT, SPEC, UPLOAD_TIMEOUT, parts, refusal
+from heliograph.providers.sunshine_outbound import BASE_URL, MESSAGE_TIMEOUT, SPEC, UPLOAD_TIMEOUT, parts, refusal
 from heliograph.providers.wire import ident, rows, table, text
 
 #: How far the provider's clock and ours may disagree in a look-up, in microseconds.
@@ -80,7 +80,7 @@ class Sunshine:
         self._authorization = {"authorization": f"Basic {token}"}
         self._headers = {**self._authorization, "content-type": "application/json"}
         self._webhook_secrets = proofs.webhook_secrets(config)
-        self._base = (config.get("base_url") or "https://api.smooch.io").rstrip("/")
+        self._base = (config.get("base_url") or BASE_URL).rstrip("/")
         self._app = f"{self._base}/v2/apps/{quote(self._app_id, safe='')}"
         self._integration = config.get("integration_id", "")
         self._switchboard = config.get("switchboard_integration", "")

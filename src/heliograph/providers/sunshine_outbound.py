@@ -71,6 +71,8 @@ NUMBERS: dict[int, Reason] = {
     423: Reason.CONVERSATION_CLOSED,
 }
 
+BASE_URL = "https://api.smooch.io"
+
 SPEC = ProviderSpec(
     name="sunshine",
     title="Sunshine Conversations",
@@ -79,9 +81,7 @@ SPEC = ProviderSpec(
         Field("key_id", "Key id", hint="Begins with app_, int_ or act_."),
         Field("key_secret", "Key secret", secret=True),
         Field("webhook_secret", "Webhook secret", secret=True, required=False, hint="While it is changed: both, separated by a space."),
-        Field(
-            "base_url", "Address of the API", required=False, default="https://api.smooch.io", hint="Or https://{subdomain}.zendesk.com/sc"
-        ),
+        Field("base_url", "Address of the API", required=False, default=BASE_URL, hint="Or https://{subdomain}.zendesk.com/sc"),
         Field("integration_id", "Custom integration id", required=False, hint="Whose webhook is registered; not needed with an int_ key."),
         Field("switchboard_integration", "Our switchboard integration", required=False, hint="Id or name; takes control before answering."),
         Field("release_to", "Hand conversations back to", required=False, default="next", hint='Id or name, or "next"; "none": to nobody.'),
@@ -108,9 +108,6 @@ SPEC = ProviderSpec(
     # to half a minute more, and the list must show it. Twice that sum is waited.
     settle=60.0,
     timeout=MESSAGE_TIMEOUT + UPLOAD_TIMEOUT,
-    reply_window=None,
-    key_lifetime=None,
-    pause=0.0,
     receipts=frozenset({"delivered", "read", "failed"}),
     # It publishes no numbers.
     rates=Rates(),

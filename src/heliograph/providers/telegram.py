@@ -14,6 +14,7 @@ from heliograph.domain.reasons import Reason
 from heliograph.domain.split import split_text, utf16_units
 from heliograph.ports.http import Http, HttpFile, HttpResponse, MaybeSent, NotSent
 from heliograph.ports.provider import (
+    TEXT_AND_FILES,
     Accepted,
     Address,
     Advance,
@@ -89,13 +90,15 @@ CODES: tuple[tuple[int, str, Reason], ...] = (
     (413, "", Reason.TOO_LARGE),
 )
 
+BASE_URL = "https://api.telegram.org"
+
 SPEC = ProviderSpec(
     name="telegram",
     title="Telegram",
     fields=(
         Field("token", "Bot token", secret=True, hint="From BotFather: digits, a colon, and letters."),
         Field("webhook_secret", "Webhook secret", secret=True, required=False, hint="While it is changed: both, separated by a space."),
-        Field("base_url", "Address of the API", required=False, default="https://api.telegram.org"),
+        Field("base_url", "Address of the API", required=False, default=BASE_URL),
     ),
     dedupe=DedupeClass.NONE,
     advance=Advance.ON_ACCEPTANCE,
@@ -104,22 +107,9 @@ SPEC = ProviderSpec(
     text_limit=4096,
     measure=utf16_units,
     file_limit=50 * 1024 * 1024,
-    content={
-        "text": Support.FULL,
-        "image": Support.FULL,
-        "audio": Support.FULL,
-        "video": Support.FULL,
-        "file": Support.FULL,
-        "location": Support.FULL,
-        "rich": Support.REFUSED,
-    },
+    content={**TEXT_AND_FILES, "location": Support.FULL, "rich": Support.REFUSED},
     capabilities=frozenset({"poll", "fetch_media", "webhook", "register_webhook"}),
-    settle=0.0,
     timeout=30.0,
-    reply_window=None,
-    key_lifetime=None,
-    pause=0.0,
-    receipts=frozenset(),
     # About one a second in a chat, with short bursts, and thirty over all; 20 a minute in a group (the Bot API's FAQ).
     rates=Rates(channel=30.0, conversation=1.0, burst=5),
     setup=(
@@ -142,7 +132,7 @@ class Telegram:
 
     def __init__(self, config: Mapping[str, str], http: Http) -> None:
         self._http = http
-        base = (config.get("base_url") or "https://api.telegram.org").rstrip("/")
+        base = (config.get("base_url") or BASE_URL).rstrip("/")
         token = quote(config["token"].strip(), safe=":")
         self._api = f"{base}/bot{token}"
         self._files = f"{base}/file/bot{token}"

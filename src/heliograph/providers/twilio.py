@@ -35,7 +35,7 @@ from heliograph.ports.provider import (
 )
 from heliograph.providers import certainty, fetching, proofs, rendering, twilio_inbound, twilio_signature, twilio_templates, wire
 from heliograph.providers.twilio_codes import CODES, reason_of, refusal
-from heliograph.providers.twilio_outbound import SPEC, parts
+from heliograph.providers.twilio_outbound import BASE_URL, SPEC, parts
 from heliograph.providers.wire import ident, rows, table, text
 
 #: Seconds for one call. Creating a message only queues it.
@@ -73,7 +73,7 @@ class Twilio:
         self._sender = config["sender"].strip()
         login = base64.b64encode(f"{self._account}:{auth_token}".encode()).decode("ascii")
         self._authorization = {"authorization": f"Basic {login}"}
-        self._base = (config.get("base_url") or "https://api.twilio.com").rstrip("/")
+        self._base = (config.get("base_url") or BASE_URL).rstrip("/")
         self._api = f"{self._base}/2010-04-01/Accounts/{quote(self._account, safe='')}"
         self._content = self._base.replace("https://api.", "https://content.")
         self._webhook_url = config.get("webhook_url", "")

@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from heliograph.domain.content import Content, Location, Media, MediaKind, Rich, Text
 from heliograph.domain.outcomes import DedupeClass
 from heliograph.domain.split import split_text, utf16_units
-from heliograph.ports.provider import Advance, Field, Part, ProviderSpec, Rates, Support, Unsupported
+from heliograph.ports.provider import TEXT_AND_FILES, Advance, Field, Part, ProviderSpec, Rates, Support, Unsupported
 from heliograph.providers import places, rendering
 
 #: Kinds of files beside which Twilio shows a text; WhatsApp shows none beside a recording or a document.
 CAPTIONED = frozenset({MediaKind.IMAGE, MediaKind.VIDEO})
+
+BASE_URL = "https://api.twilio.com"
 
 SPEC = ProviderSpec(
     name="twilio",
@@ -29,7 +31,7 @@ SPEC = ProviderSpec(
             required=False,
             hint="Empty: the Auth Token above. While it is changed: both, separated by a space.",
         ),
-        Field("base_url", "Address of the API", required=False, default="https://api.twilio.com"),
+        Field("base_url", "Address of the API", required=False, default=BASE_URL),
     ),
     dedupe=DedupeClass.ECHO,
     advance=Advance.ON_ACCEPTANCE,
@@ -38,21 +40,9 @@ SPEC = ProviderSpec(
     measure=utf16_units,
     # WhatsApp's. An MMS takes 5 MB, and carriers less; then Twilio says so.
     file_limit=16 * 1024 * 1024,
-    content={
-        "text": Support.FULL,
-        "image": Support.FULL,
-        "audio": Support.FULL,
-        "video": Support.FULL,
-        "file": Support.FULL,
-        "location": Support.PARTIAL,
-        "rich": Support.REFUSED,
-    },
+    content={**TEXT_AND_FILES, "location": Support.PARTIAL, "rich": Support.REFUSED},
     capabilities=frozenset({"webhook", "history", "fetch_media", "file_urls"}),
-    settle=0.0,
     timeout=30.0,
-    reply_window=None,
-    key_lifetime=None,
-    pause=0.0,
     receipts=frozenset({"delivered", "read", "failed"}),
     # What a sender may send a second depends on its kind and country; Twilio queues what is more.
     rates=Rates(),

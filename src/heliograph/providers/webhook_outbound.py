@@ -9,7 +9,7 @@ from typing import Any
 from heliograph.domain.content import Content, Location, Media, Rich, Text
 from heliograph.domain.outcomes import DedupeClass
 from heliograph.domain.split import characters, split_text
-from heliograph.ports.provider import Advance, Field, Part, ProviderSpec, Rates, Support
+from heliograph.ports.provider import TEXT_AND_FILES, Advance, Field, Part, ProviderSpec, Rates, Support
 from heliograph.providers import places, rendering
 
 SPEC = ProviderSpec(
@@ -30,22 +30,15 @@ SPEC = ProviderSpec(
     measure=characters,
     file_limit=200 * 1024 * 1024,
     content={
-        "text": Support.FULL,
-        "image": Support.FULL,
-        "audio": Support.FULL,
-        "video": Support.FULL,
-        "file": Support.FULL,
+        **TEXT_AND_FILES,
         "location": Support.FULL,
         # Handed over as it is, with a summary in plain text: what the service makes of it is its affair.
         "rich": Support.PARTIAL,
     },
     capabilities=frozenset({"webhook", "fetch_media", "file_urls", "timed"}),
-    settle=0.0,
     timeout=20.0,
-    reply_window=None,
     # The service is asked to know an id for 72 hours.
     key_lifetime=48 * 3600.0,
-    pause=0.0,
     receipts=frozenset({"delivered", "read", "failed"}),
     rates=Rates(),
     setup=(

@@ -14,6 +14,7 @@ from heliograph.domain.reasons import Reason
 from heliograph.domain.split import utf16_units
 from heliograph.ports.http import Http, HttpFile
 from heliograph.ports.provider import (
+    TEXT_AND_FILES,
     Accepted,
     Address,
     Advance,
@@ -61,21 +62,10 @@ SPEC = ProviderSpec(
     text_limit=whatsapp_content.TEXT_LIMIT,
     measure=utf16_units,
     file_limit=whatsapp_content.FILE_LIMIT,
-    content={
-        "text": Support.FULL,
-        "image": Support.FULL,
-        "audio": Support.FULL,
-        "video": Support.FULL,
-        "file": Support.FULL,
-        "location": Support.FULL,
-        "template": Support.FULL,
-        "rich": Support.REFUSED,
-    },
+    content={**TEXT_AND_FILES, "location": Support.FULL, "template": Support.FULL, "rich": Support.REFUSED},
     capabilities=frozenset({"webhook", "challenge", "fetch_media", "templates"}),
-    settle=0.0,
     timeout=MESSAGE_TIMEOUT + UPLOAD_TIMEOUT,
     reply_window=86_400.0,
-    key_lifetime=None,
     pause=0.5,
     receipts=frozenset({"delivered", "read", "failed"}),
     # Eighty a second for a number (raised to 1,000 by Meta itself, 20 where it is shared with the Business app), and to one
