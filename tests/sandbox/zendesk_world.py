@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from heliograph.sandbox.errands import Answer, Errand, Errands
 from heliograph.sandbox.faults import Faults
 from heliograph.sandbox.ids import Ids
 from heliograph.sandbox.journal import Journal
@@ -15,7 +16,6 @@ from heliograph.sandbox.service import Hub, Settings
 from heliograph.sandbox.tally import Tally
 from heliograph.sandbox.wire import Outcome, Reply, Request, Response
 from heliograph.sandbox.zendesk import Zendesk, control, integrations
-from heliograph.sandbox.zendesk.errands import Answer, Errand
 from heliograph.sandbox.zendesk.state import Comment, Instance, Ticket
 
 START = 1_700_000_000_000_000
@@ -89,7 +89,7 @@ class World:
         self.tally = Tally(lambda: None)
         self.zendesk = Zendesk(Hub(
             now=lambda: self.time, ids=Ids(lambda: self.time, rand), faults=self.faults, journal=Journal(), outbox=self.outbox,
-            tally=self.tally, settings=Settings(), changed=lambda: None,
+            errands=Errands(lambda: self.time, lambda: None), tally=self.tally, settings=Settings(), changed=lambda: None,
         ))  # fmt: skip
         self.center = self.zendesk.center
         self.center.base = "http://127.0.0.1:1"

@@ -19,8 +19,6 @@ from heliograph.sandbox.pulse import changed
 from heliograph.sandbox.service import Hub
 from heliograph.sandbox.wire import Request, Upload
 from heliograph.sandbox.zendesk import Zendesk, desk, integrations
-from heliograph.sandbox.zendesk.carrying import through_sockets
-from heliograph.sandbox.zendesk.errands import carry_all
 from heliograph.sandbox.zendesk.state import Comment, Instance, Ticket
 from heliograph.services import desk_links
 from heliograph.services.addresses import Addresses
@@ -120,23 +118,12 @@ async def town(
 ) -> AsyncIterator[Town]:
     """A town at work. `client`: the OAuth client in Zendesk, "" for none."""
     async with house(folder, failpoint=failpoint, database=database) as made, ClientSession() as session:
-        application, sandbox = made.application, made.sandbox.sandbox
+        application = made.application
         # Where it is reached is only known once it listens.
         application.outside.ways = replace(application.outside.ways, url=made.url)
         application.context.channels.addresses = Addresses(made.url, application.context.channels.vault.prints)
         application.desk = ZendeskDesk(application._http, client=client, loopback=True)  # type: ignore[arg-type]
         zendesk = _zendesk(made)
-        tasks: set[asyncio.Task[Any]] = set()
-
-        def keep(work: Any) -> None:
-            task = asyncio.get_running_loop().create_task(work)
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-
-        keep(carry_all(
-            zendesk.center.errands, sandbox.now, through_sockets(session), start=keep,
-            changed=lambda seconds: changed(sandbox, asyncio.sleep, seconds),
-        ))  # fmt: skip
         desking = Desking(application.context, application.desk, url=made.url, pauses=QUICK)
         application.noticing.append(desking.noticed)
         made.worker.start()
@@ -148,14 +135,14 @@ async def town(
             yield there
         finally:
             await desking.stop()
-            for task in list(tasks):
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _zendesk(made: House) -> Zendesk:
     sandbox = made.sandbox.sandbox
-    hub = Hub(sandbox.now, sandbox.ids, sandbox.faults, sandbox.journal, sandbox.outbox, sandbox.tally, sandbox.settings, sandbox._changed)
+    hub = Hub(
+        sandbox.now, sandbox.ids, sandbox.faults, sandbox.journal, sandbox.outbox, sandbox.errands, sandbox.tally, sandbox.settings,
+        sandbox._changed,
+    )  # fmt: skip
     zendesk = Zendesk(hub)
     sandbox.services["zendesk"] = zendesk
     center = zendesk.center

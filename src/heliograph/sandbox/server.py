@@ -11,14 +11,14 @@ from urllib.parse import parse_qsl
 from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector, web
 
 from heliograph.sandbox import control, pages
+from heliograph.sandbox.carrying import through_sockets
+from heliograph.sandbox.errands import carry_all
 from heliograph.sandbox.faults import Mode
 from heliograph.sandbox.outbox import Callback
 from heliograph.sandbox.pulse import changed, deliver
 from heliograph.sandbox.wire import SECOND, Cut, Drip, Drop, Outcome, Park, Refuse, Reply, Request, Response, Upload
 from heliograph.sandbox.world import Sandbox
 from heliograph.sandbox.zendesk import control as zendesk_control, desk as zendesk_desk, pages as zendesk_pages
-from heliograph.sandbox.zendesk.carrying import through_sockets
-from heliograph.sandbox.zendesk.errands import carry_all
 
 _BODY_LIMIT = 60 * 1_048_576
 _CALLS_AT_ONCE = 8
@@ -103,10 +103,8 @@ async def start(*, host: str, port: int, sandbox: Sandbox, service_ports: Mappin
 
     keep(deliver(sandbox, receive, sleep=_sleep, start=keep))
     keep(_watch_doors(sandbox, doors))
-    zendesk = sandbox.zendesk.center
-    zendesk.base = doors["zendesk"].url
-    ask = through_sockets(client)
-    keep(carry_all(zendesk.errands, sandbox.now, ask, changed=lambda wait: changed(sandbox, _sleep, wait), start=keep))
+    sandbox.zendesk.center.base = doors["zendesk"].url
+    keep(carry_all(sandbox.errands, sandbox.now, through_sockets(client), changed=lambda wait: changed(sandbox, _sleep, wait), start=keep))
     return RunningSandbox(front.url, _urls(doors), sandbox, listeners, tasks, client)
 
 

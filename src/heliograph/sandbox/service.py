@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from heliograph.sandbox.errands import Errands
 from heliograph.sandbox.faults import Faults
 from heliograph.sandbox.ids import Ids
 from heliograph.sandbox.journal import Journal
@@ -41,6 +42,7 @@ class Hub:
     faults: Faults
     journal: Journal
     outbox: Outbox
+    errands: Errands
     tally: Tally
     settings: Settings
     changed: Callable[[], None] = field(repr=False)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from heliograph.sandbox import sunshine, telegram
 from heliograph.sandbox.direct import DIRECT, DirectService
+from heliograph.sandbox.errands import Errands
 from heliograph.sandbox.faults import Faults, Mode
 from heliograph.sandbox.ids import Ids
 from heliograph.sandbox.journal import Journal
@@ -66,6 +67,7 @@ class Sandbox:
         self.journal = Journal()
         self.tally = Tally(self._changed)
         self.outbox = Outbox(now, self.faults, self._changed)
+        self.errands = Errands(now, self._changed)
         self.settings = settings or Settings()
         self.sunshine = sunshine.Sunshine(
             sunshine.Center(
@@ -77,7 +79,7 @@ class Sandbox:
         self.telegram = telegram.Telegram(
             TelegramCenter(now=now, ids=self.ids, outbox=self.outbox, tally=self.tally, changed=self._changed), self.faults, self.journal
         )
-        hub = Hub(now, self.ids, self.faults, self.journal, self.outbox, self.tally, self.settings, self._changed)
+        hub = Hub(now, self.ids, self.faults, self.journal, self.outbox, self.errands, self.tally, self.settings, self._changed)
         self.direct: dict[str, DirectService] = {cls.name: cls(hub) for cls in DIRECT}
         self.zendesk = Zendesk(hub)
         services: list[Service] = [self.sunshine, self.telegram, *self.direct.values(), self.zendesk]

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote, urlencode
 
+from heliograph.sandbox.errands import Answer
 from heliograph.sandbox.faults import Fault, Mode
 from heliograph.sandbox.ids import iso
 from heliograph.sandbox.outbox import RetryPolicy, Target
 from heliograph.sandbox.service import Hub
 from heliograph.sandbox.wire import SECOND, Json, Response, answer
-from heliograph.sandbox.zendesk.errands import Answer, Errands
 from heliograph.sandbox.zendesk.state import Comment, Instance, Integration, StoredFile, Ticket, User
 
 SERVICE = "zendesk"
@@ -62,7 +62,7 @@ class Center:
         #: Where this Zendesk is reached from outside; whoever listens says so. Until then it is whatever host a request came to.
         self.base = ""
         self.api_token = hub.ids.token(40)
-        self.errands = Errands(hub.now, hub.changed)
+        self.errands = hub.errands
         self.integrations: dict[int, Integration] = {}
         self.instances: dict[int, Instance] = {}
         self.users: dict[int, User] = {}
@@ -129,7 +129,7 @@ class Center:
         after: float = 0.0,
     ) -> None:  # fmt: skip
         """Have a form posted to the integration service."""
-        self.errands.put(kind, "POST", url, done=done, body=urlencode(form).encode(), headers=FORM, timeout=timeout, after=after)
+        self.errands.put(SERVICE, kind, "POST", url, done=done, body=urlencode(form).encode(), headers=FORM, timeout=timeout, after=after)
 
     def target(self, integration: Integration) -> Target | None:
         """Where the events of an integration go, if it wants any."""

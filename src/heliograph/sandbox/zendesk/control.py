@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from heliograph.sandbox.wire import Json, Request, Response, answer
 from heliograph.sandbox.zendesk import desk, integrations
-from heliograph.sandbox.zendesk.center import Center, Problem
+from heliograph.sandbox.zendesk.center import SERVICE, Center, Problem
 
 PREFIX = "/sandbox/zendesk"
 _REQUIREMENTS = "requirements.json"
@@ -36,7 +36,7 @@ def _answer(center: Center, request: Request, path: str) -> Response:
         case "GET", "replies":
             return answer(200, {"replies": desk.replies(center, query.get("thread"))})
         case "GET", "calls":
-            return answer(200, {"calls": list(center.errands.log)})
+            return answer(200, {"calls": [call for call in center.errands.log if call["service"] == SERVICE]})
         case "GET", "credentials":
             return answer(200, {"email": center.agents[0].email, "api_token": center.api_token, "subdomain": center.subdomain})
         case "GET", "account":

@@ -2,11 +2,11 @@
 
 from urllib.parse import urljoin, urlsplit
 
+from heliograph.sandbox.errands import Answer
 from heliograph.sandbox.faults import Mode
 from heliograph.sandbox.wire import Json
 from heliograph.sandbox.zendesk import tickets
 from heliograph.sandbox.zendesk.center import SERVICE, Center
-from heliograph.sandbox.zendesk.errands import Answer
 from heliograph.sandbox.zendesk.state import Comment, Instance, StoredFile, Ticket, User
 
 
@@ -133,7 +133,7 @@ def _try_fetch(center: Center, file: StoredFile, attempt: int) -> None:
     after = waits[attempt - 1] if attempt else 0.0
     done = lambda answer: _file_came(center, file, answer, attempt)  # noqa: E731
     # Nothing but the address: whoever has it, has the file.
-    center.errands.put("file", "POST", file.source, done=done, timeout=center.settings.file_timeout, after=after)
+    center.errands.put(SERVICE, "file", "POST", file.source, done=done, timeout=center.settings.file_timeout, after=after)
 
 
 def _file_came(center: Center, file: StoredFile, answer: Answer | None, attempt: int) -> None:

@@ -3,10 +3,10 @@
 import json
 from html import escape
 
+from heliograph.sandbox.errands import Answer
 from heliograph.sandbox.wire import Request, Response
 from heliograph.sandbox.zendesk import pulling, shapes
-from heliograph.sandbox.zendesk.center import Center, Problem
-from heliograph.sandbox.zendesk.errands import Answer
+from heliograph.sandbox.zendesk.center import SERVICE, Center, Problem
 from heliograph.sandbox.zendesk.standing import deactivate
 from heliograph.sandbox.zendesk.state import Instance, Integration
 
@@ -31,7 +31,7 @@ def register(center: Center, manifest_url: str) -> Integration:
         integration.faults = wrong or ["manifest_url must be a whole address"]
         return integration
     fetched = lambda answer: _manifest_came(center, integration, answer)  # noqa: E731
-    center.errands.put("manifest", "GET", manifest_url, done=fetched, timeout=center.settings.manifest_timeout)
+    center.errands.put(SERVICE, "manifest", "GET", manifest_url, done=fetched, timeout=center.settings.manifest_timeout)
     return integration
 
 
@@ -158,4 +158,4 @@ def check_health(center: Center, integration: Integration) -> None:
     def came(answer: Answer | None) -> None:
         integration.health = "well" if answer is not None and answer.code == 200 else "unwell"
 
-    center.errands.put("healthcheck", "GET", url, done=came, timeout=center.settings.manifest_timeout)
+    center.errands.put(SERVICE, "healthcheck", "GET", url, done=came, timeout=center.settings.manifest_timeout)

@@ -2,10 +2,10 @@
 
 import json
 
+from heliograph.sandbox.errands import Answer
 from heliograph.sandbox.wire import SECOND, Json
 from heliograph.sandbox.zendesk import importing, shapes
 from heliograph.sandbox.zendesk.center import Center
-from heliograph.sandbox.zendesk.errands import Answer
 from heliograph.sandbox.zendesk.standing import deactivate
 from heliograph.sandbox.zendesk.state import Instance
 

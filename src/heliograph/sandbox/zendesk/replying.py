@@ -3,11 +3,11 @@
 import json
 from collections.abc import Sequence
 
+from heliograph.sandbox.errands import Answer
 from heliograph.sandbox.faults import Mode
 from heliograph.sandbox.wire import Json
 from heliograph.sandbox.zendesk import shapes, tickets
 from heliograph.sandbox.zendesk.center import Center
-from heliograph.sandbox.zendesk.errands import Answer
 from heliograph.sandbox.zendesk.standing import deactivate
 from heliograph.sandbox.zendesk.state import Channelback, Comment, Instance, StoredFile, Ticket, User
 

@@ -1,12 +1,12 @@
-"""Zendesk's own calls go through the Http port as they go through sockets."""
+"""A service's own calls go through the Http port as they go through sockets."""
 
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
 from heliograph.ports.http import HttpFile, HttpResponse, MaybeSent
-from heliograph.sandbox.zendesk.carrying import through_port
-from heliograph.sandbox.zendesk.errands import Answer, Errand
+from heliograph.sandbox.carrying import through_port
+from heliograph.sandbox.errands import Answer, Errand
 
 
 class Wire:
@@ -30,7 +30,7 @@ class Wire:
 
 def errand(body: bytes) -> Errand:
     headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
-    return Errand(1, "channelback", "POST", "https://service.example/channelback", headers, body, 5.0, lambda answer: None)
+    return Errand(1, "zendesk", "channelback", "POST", "https://service.example/channelback", headers, body, 5.0, lambda answer: None)
 
 
 async def test_a_form_arrives_whole_also_where_a_name_comes_twice() -> None:

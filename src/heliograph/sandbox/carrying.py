@@ -1,11 +1,11 @@
-"""Carries the simulated Zendesk's own calls out: through real sockets, or through the Http port in virtual time."""
+"""Carries the simulated services' own calls out: through real sockets, or through the Http port in virtual time."""
 
 from urllib.parse import parse_qsl
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from heliograph.ports.http import Http, MaybeSent, NotSent
-from heliograph.sandbox.zendesk.errands import Answer, Carry, Errand
+from heliograph.sandbox.errands import Answer, Carry, Errand
 
 #: No answer that means anything here is longer.
 LONGEST = 60 * 1_048_576

@@ -1,4 +1,4 @@
-"""Calls that the simulated Zendesk makes itself and whose answers it reads. A driver carries them out."""
+"""Calls that a simulated service makes itself and whose answers it reads. A driver carries them out."""
 
 import heapq
 import itertools
@@ -18,7 +18,7 @@ class Answer:
     body: bytes = field(default=b"", repr=False)
 
 
-#: Told of the answer; None: none came (refused, closed, or too late), which is what Zendesk calls a network error.
+#: Told of the answer; None: none came (refused, closed, or too late).
 Done = Callable[[Answer | None], None]
 
 
@@ -27,6 +27,7 @@ class Errand:
     """One request to make: wait `timeout` seconds for the answer, tell `Errands.answered`."""
 
     number: int
+    service: str
     kind: str
     method: str
     url: str = field(repr=False)
@@ -48,16 +49,16 @@ class Errands:
         self._changed = changed
         self._queue: list[tuple[int, int, Callable[[], Errand | None]]] = []
         self._numbers = itertools.count(1)
-        #: Calls made: time, kind, and the code answered (None: a network error). No address, no body.
+        #: Calls made: time, service, kind, and the code answered (None: a network error). No address, no body.
         self.log: deque[Json] = deque(maxlen=20_000)
 
     def put(
-        self, kind: str, method: str, url: str, *, done: Done, body: bytes = b"", headers: Mapping[str, str] | None = None,
+        self, service: str, kind: str, method: str, url: str, *, done: Done, body: bytes = b"", headers: Mapping[str, str] | None = None,
         timeout: float, after: float = 0.0,
     ) -> None:  # fmt: skip
         """Have one call made `after` seconds from now."""
         number = next(self._numbers)
-        errand = Errand(number, kind, method, url, {"accept": "application/json", **(headers or {})}, body, timeout, done)
+        errand = Errand(number, service, kind, method, url, {"accept": "application/json", **(headers or {})}, body, timeout, done)
         self._push(after, number, lambda: errand)
 
     def later(self, after: float, act: Callable[[], None]) -> None:
@@ -87,7 +88,7 @@ class Errands:
 
     def answered(self, errand: Errand, answer: Answer | None) -> None:
         """A call got an answer, or none."""
-        self.log.append({"at": self._now(), "kind": errand.kind, "code": answer.code if answer else None})
+        self.log.append({"at": self._now(), "service": errand.service, "kind": errand.kind, "code": answer.code if answer else None})
         errand.done(answer)
         self._changed()
 
