@@ -56,6 +56,21 @@ def test_no_provider_is_left_out() -> None:
 
 
 @in_use
+@pytest.mark.parametrize("name", [name for name in NAMES if "challenge" in PROVIDERS[name].spec.capabilities])
+async def test_our_address_is_known_as_ours(house: House, name: str) -> None:
+    sandbox = house.made.demo.sandbox.sandbox
+
+    async def answered() -> bool:
+        asked = [call["code"] for call in sandbox.errands.log if (call["service"], call["kind"]) == (name, "challenge")]
+        asked += [call["code"] for call in sandbox.outbox.log if call["service"] == name and call["kinds"] == ["url_verification"]]
+        return 200 in asked
+
+    await house.until(answered)
+    (account,) = house.service.accounts.values()
+    assert account.target is not None and account.target.url.startswith(house.made.url)
+
+
+@in_use
 @pytest.mark.parametrize("name", NAMES)
 async def test_replies_wait_for_the_key_and_go_in_order(house: House, name: str) -> None:
     before = house.seen()

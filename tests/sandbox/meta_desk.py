@@ -5,11 +5,13 @@ import dataclasses
 import random
 from collections.abc import Coroutine
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from heliograph.domain.content import Media
-from heliograph.ports.provider import Address, Inbound, Part, RawRequest, SendResult
+from heliograph.ports.provider import Address, BadSignature, Inbound, Part, RawRequest, SendResult
 from heliograph.providers.instagram import Instagram
 from heliograph.providers.messenger import Messenger
+from heliograph.sandbox.errands import Answer
 from heliograph.sandbox.faults import Fault, Mode
 from heliograph.sandbox.in_process import SandboxHttp
 from heliograph.sandbox.wire import Request, Upload
@@ -74,6 +76,20 @@ class Desk:
             found += self.provider.parse(request)
             self.sandbox.outbox.answered(call, 200)
         return found
+
+    def asked(self) -> list[bool]:
+        """Whether each question that is due by now, if this is our address, was answered as Meta wants it."""
+        answered = []
+        for errand in self.sandbox.errands.due():
+            url = urlsplit(errand.url)
+            request = RawRequest(errand.method, url.path, dict(parse_qsl(url.query)), {}, b"")
+            try:
+                body = self.provider.challenge(request)
+            except BadSignature:
+                body = None
+            answered.append(body is not None)
+            self.sandbox.errands.answered(errand, Answer(403) if body is None else Answer(200, {}, body))
+        return answered
 
     async def fetched(self, media: Media) -> bytes:
         return await self.provider.fetch_media(media)

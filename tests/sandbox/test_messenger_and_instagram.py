@@ -69,6 +69,23 @@ async def test_a_reply_arrives_and_its_echo_is_no_message(name: str) -> None:
 
 
 @BOTH
+def test_an_address_is_asked_and_given_up_where_it_does_not_know_the_token(name: str) -> None:
+    desk = Desk(name)
+    assert desk.asked() == [True] and desk.sandbox.errands.next_due() is None
+    desk.pass_time(3600)
+    desk.act("text", text="Hello?")
+    assert len(desk.facts()) == 1
+    stranger = Desk(name, verify_token="another")
+    answers = []
+    while stranger.sandbox.errands.next_due() is not None:
+        answers += stranger.asked()
+        stranger.pass_time(600)
+    assert answers == [False] * 6
+    stranger.act("text", text="Hello?")
+    assert stranger.facts() == []
+
+
+@BOTH
 async def test_files_and_places_arrive(name: str) -> None:
     desk = Desk(name)
     for content in (IMAGE, Location(50.45, 30.52, "Shop")):

@@ -1,6 +1,5 @@
 """Our WhatsApp provider and the simulated Cloud API, in both directions and under faults."""
 
-import asyncio
 import dataclasses
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -197,12 +196,15 @@ async def test_a_new_number_moves_the_conversation(setup: Setup) -> None:
     assert isinstance(await setup.send(to=moved.new), Accepted)
 
 
+async def test_the_address_is_asked_whether_it_is_ours(setup: Setup) -> None:
+    await setup.listening.holds(lambda: bool(setup.listening.challenged))
+    assert setup.listening.challenged == [True]
+
+
 async def test_a_call_signed_with_another_secret_is_not_taken(setup: Setup) -> None:
     setup.account.secret = "another"
     setup.act("text", {"text": "forged"})
-    async with asyncio.timeout(10):
-        while not setup.listening.calls:
-            await asyncio.sleep(0.01)
+    await setup.listening.holds(lambda: bool(setup.listening.calls))
     assert setup.listening.facts == []
 
 

@@ -83,8 +83,9 @@ class Instagram(MetaMessaging):
         number = len(self.accounts) + 1
         id, page, app = f"178414{number:011d}", f"11{number:013d}", f"91{number:013d}"
         token = f"EAA{self.hub.ids.token(60)}"
-        account = Account(id, "demo.shop", id, token, self.hub.ids.hex_token(32), more={"app_id": app, "page_id": page})
+        account = Account(id, "demo.shop", id, token, self.hub.ids.hex_token(32))
+        account.more = {"app_id": app, "page_id": page, "verify_token": self.hub.ids.token(20)}
         person = str(self.hub.ids.number(10**15, 10**16))
         account.conversations[person] = Conversation(person, contact)
-        config = {"account_id": id, "page_id": page, "token": token, "app_id": app, "verify_token": self.hub.ids.token(20)}
+        config = {"account_id": id, "page_id": page, "token": token, "app_id": app, "verify_token": account.more["verify_token"]}
         return account, config

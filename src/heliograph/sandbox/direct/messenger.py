@@ -61,7 +61,8 @@ class Messenger(MetaMessaging):
         number = len(self.accounts) + 1
         page, app = f"10{number:013d}", f"90{number:013d}"
         token = f"EAA{self.hub.ids.token(60)}"
-        account = Account(page, "Demo Page", page, token, self.hub.ids.hex_token(32), more={"app_id": app})
+        account = Account(page, "Demo Page", page, token, self.hub.ids.hex_token(32))
+        account.more = {"app_id": app, "verify_token": self.hub.ids.token(20)}
         person = str(self.hub.ids.number(10**15, 10**16))
         account.conversations[person] = Conversation(person, contact)
-        return account, {"page_id": page, "token": token, "app_id": app, "verify_token": self.hub.ids.token(20)}
+        return account, {"page_id": page, "token": token, "app_id": app, "verify_token": account.more["verify_token"]}

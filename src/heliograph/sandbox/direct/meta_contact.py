@@ -3,13 +3,11 @@
 Source: Meta's reference of webhook events.
 """
 
-import hashlib
-import hmac
 import json
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from heliograph.sandbox.direct.service import DirectService
+from heliograph.sandbox.direct.meta_platform import MetaService, signed
 from heliograph.sandbox.direct.state import Account, Conversation, Post
 from heliograph.sandbox.outbox import RetryPolicy
 from heliograph.sandbox.service import Act, text
@@ -19,7 +17,7 @@ from heliograph.sandbox.wire import Json, Request
 INBOX_APP = 263902037430900
 
 
-class MetaContact(DirectService):
+class MetaContact(MetaService):
     """The contact's side of a Page or an account."""
 
     #: Nothing is said of how many attempts; failures for an hour unsubscribe the app (Messenger), or are given up after 36 hours.
@@ -37,8 +35,7 @@ class MetaContact(DirectService):
         """Signed as sent: Meta escapes all that is not ASCII, and slashes."""
         entry = {"id": account.id, "time": self.hub.now() // 1000, "messaging": events}
         body = json.dumps({"object": self.object, "entry": [entry]}, separators=(",", ":")).replace("/", "\\/").encode()
-        digest = hmac.new(account.secret.encode(), body, hashlib.sha256).hexdigest()
-        return {"content-type": "application/json", "x-hub-signature-256": f"sha256={digest}"}, body
+        return signed(account.secret, body), body
 
     def event(self, account: Account, place: Conversation, kind: str, value: Any, *, ours: bool = False, at: int = 0) -> Json:
         """What an event is beside its own content. `ours`: the business is the sender."""
@@ -104,7 +101,7 @@ class MetaContact(DirectService):
     def _reaction(self, conversation: str, body: Json, _: Request) -> None:
         account, place = self.find(conversation)
         post = _of(place.posts, body)
-        sign = {"mid": post.id, "action": "react", "reaction": "love", "emoji": str(body.get("emoji") or "❤️")}
+        sign = {"mid": post.id, "action": "react", **_sign(str(body.get("emoji") or "❤️"))}
         self.tell(account, "reaction", self.event(account, place, "reaction", sign))
 
     def _edit(self, conversation: str, body: Json, _: Request) -> Json:
@@ -125,6 +122,11 @@ class MetaContact(DirectService):
         self.tell(account, "echo", self.echo(account, place, post, app=INBOX_APP))
         self.hub.changed()
         return {"id": post.id}
+
+
+def _sign(emoji: str) -> Json:
+    """Meta has a word for a few signs, and "other" for all the rest."""
+    return {"reaction": {"❤️": "love", "👍": "like", "👎": "dislike"}.get(emoji, "other"), "emoji": emoji}
 
 
 def _of(posts: Sequence[Post], body: Json) -> Post:

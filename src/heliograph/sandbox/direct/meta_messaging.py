@@ -5,12 +5,14 @@ Source: Meta's reference of the Send API and of its error codes.
 
 import json
 import re
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from heliograph.sandbox.direct.meta_contact import MetaContact
+from heliograph.sandbox.direct.meta_platform import problem
 from heliograph.sandbox.direct.meta_sending import attachment_of, shown_of, text_of
-from heliograph.sandbox.direct.service import Call, Problem, Route, served
+from heliograph.sandbox.direct.service import Call, Route, served
 from heliograph.sandbox.direct.state import Account, Conversation, Post
 from heliograph.sandbox.faults import Fault, Mode, code_of
 from heliograph.sandbox.wire import SECOND, Json, Request, Response, answer
@@ -20,14 +22,6 @@ DAY = 86_400 * SECOND
 PREFIX = "heliograph:"
 METADATA_LIMIT = 1000
 _ERROR = re.compile(r"(-?\d{1,9})(?:/(\d{1,9}))?")
-
-
-def problem(code: int, message: str, subcode: int = 0, *, number: int = 400) -> Problem:
-    """An error as the Graph API words it."""
-    error: Json = {"message": message, "type": "OAuthException", "code": code}
-    if subcode:
-        error["error_subcode"] = subcode
-    return Problem(answer(number, {"error": {**error, "fbtrace_id": "AbCdEfGhIjKlMnOpQr"}}))
 
 
 class MetaMessaging(MetaContact):
@@ -40,9 +34,9 @@ class MetaMessaging(MetaContact):
     #: The kinds of file with the largest size of each, bytes.
     file_kinds: ClassVar[Mapping[str, int]]
 
+    @abstractmethod
     def measure(self, words: str) -> int:
         """How long a text is, in the unit of `text_limit`."""
-        raise NotImplementedError
 
     # --- errors -------------------------------------------------------------------------------------
 

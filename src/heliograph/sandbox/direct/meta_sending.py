@@ -4,17 +4,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from heliograph.sandbox.direct.meta_platform import problem
 from heliograph.sandbox.direct.service import Problem
 from heliograph.sandbox.direct.state import Account
-from heliograph.sandbox.wire import Json, Upload, answer
+from heliograph.sandbox.wire import Json, Upload
 
 #: What an attachment's `type` demands of the media type of a file that is uploaded with it.
 _TYPES = {"image": "image/", "audio": "audio/", "video": "video/"}
 
 
 def _wrong(message: str, subcode: int = 0) -> Problem:
-    error: Json = {"message": f"(#100) {message}", "type": "OAuthException", "code": 100, "fbtrace_id": "AbCdEfGhIjKlMnOpQr"}
-    return Problem(answer(400, {"error": {**error, "error_subcode": subcode} if subcode else error}))
+    return problem(100, f"(#100) {message}", subcode)
 
 
 def attachment_of(
@@ -54,19 +54,20 @@ def _uploaded(kind: str, file: Upload, limit: int, keep: Callable[[Upload], str]
     return keep(file)
 
 
+def _first(given: Json) -> Json:
+    """The first element of a generic template."""
+    elements = given["payload"].get("elements")
+    return elements[0] if isinstance(elements, list) and elements and isinstance(elements[0], dict) else {}
+
+
 def text_of(given: Json) -> str:
     """What a template says, for the contact's phone."""
-    payload = given["payload"]
-    elements = payload.get("elements")
-    first = elements[0] if isinstance(elements, list) and elements and isinstance(elements[0], dict) else {}
+    payload, first = given["payload"], _first(given)
     return str(payload.get("text") or first.get("title") or "") if given.get("type") == "template" else ""
 
 
 def shown_of(given: Json) -> Json:
     """The buttons of a template, for the contact's phone."""
-    payload = given["payload"]
-    elements = payload.get("elements")
-    first = elements[0] if isinstance(elements, list) and elements and isinstance(elements[0], dict) else {}
-    buttons = payload.get("buttons") or first.get("buttons")
+    buttons = given["payload"].get("buttons") or _first(given).get("buttons")
     actions = [{"text": str(each.get("title") or "")} for each in buttons if isinstance(each, dict)] if isinstance(buttons, list) else []
     return {"actions": actions} if actions else {}

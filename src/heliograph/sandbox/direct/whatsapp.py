@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from heliograph.sandbox.direct import whatsapp_events as events, whatsapp_templates as templates
-from heliograph.sandbox.direct.service import Call, DirectService, Route, seconds, served
+from heliograph.sandbox.direct.meta_platform import MetaService, signed
+from heliograph.sandbox.direct.service import Call, Route, seconds, served
 from heliograph.sandbox.direct.state import Account, Conversation, Post
 from heliograph.sandbox.direct.whatsapp_messages import DAY, Reader, kinds_of_files, most_bytes, problem
 from heliograph.sandbox.faults import Fault, Mode, code_of
@@ -32,7 +33,7 @@ _TITLES = {
 }
 
 
-class WhatsApp(DirectService):
+class WhatsApp(MetaService):
     """Business phone numbers. An account's id is the phone number id; `more` has "number", "waba" and "templates".
 
     A place's id is the contact's number, and "user:" and the business-scoped id once the contact hides it. Its `more` has both.
@@ -216,9 +217,7 @@ class WhatsApp(DirectService):
         changes = [{"value": event["value"], "field": event["field"]} for event in events]
         call = {"object": "whatsapp_business_account", "entry": [{"id": account.more["waba"], "changes": changes}]}
         body = json.dumps(call, separators=(",", ":")).encode()
-        signature = hmac.new(account.secret.encode(), body, hashlib.sha256).hexdigest()
-        headers = {"content-type": "application/json", "x-hub-signature-256": f"sha256={signature}", "user-agent": "facebookexternalua"}
-        return headers, body
+        return signed(account.secret, body), body
 
     def told(self, account: Account, place: Conversation, post: Post) -> Json:
         """See DirectService."""
@@ -251,11 +250,12 @@ class WhatsApp(DirectService):
         phone, waba = (str(ids.number(10**14, 10**15)) for _ in range(2))
         account = Account(phone, "Demo shop", f"whatsapp-{phone}", f"EAA{ids.token(60)}", ids.hex_token(32))
         account.more = {"number": f"1555{ids.number(10**6, 10**7)}", "waba": waba, "templates": templates.seeded(ids)}
+        account.more["verify_token"] = ids.token(20)
         number = f"4915{ids.number(10**8, 10**9)}"
         place = Conversation(number, contact, heard=self.hub.now())
         place.more = {"number": number, "user": f"DE.{ids.number(10**16, 10**17)}", "hidden": False}
         account.conversations[number] = place
-        return account, {"phone_number_id": phone, "waba_id": waba, "token": account.token, "verify_token": ids.token(20)}
+        return account, {"phone_number_id": phone, "waba_id": waba, "token": account.token, "verify_token": account.more["verify_token"]}
 
     def more_acts(self) -> dict[str, Act]:
         """Also: react, press a button, move to another number, hide the number, be silent until the window has closed."""

@@ -6,10 +6,10 @@ Source: Meta's reference of messages and media, and its error codes.
 import re
 from typing import Any
 
-from heliograph.sandbox.direct import whatsapp_templates as templates
+from heliograph.sandbox.direct import meta_platform, whatsapp_templates as templates
 from heliograph.sandbox.direct.service import Problem
 from heliograph.sandbox.direct.state import Account, Post
-from heliograph.sandbox.wire import SECOND, Json, answer
+from heliograph.sandbox.wire import SECOND, Json
 
 DAY = 86_400 * SECOND
 MB = 1_048_576
@@ -46,14 +46,10 @@ def most_bytes(media_type: str) -> int:
 
 
 def problem(code: int, message: str, details: str = "", *, subcode: int = 0, number: int = 400) -> Problem:
-    """An error as the Graph API words it."""
+    """An error as the Cloud API words it: with its code in front, mostly."""
     told = message if message.startswith("(#") or code in (104, 190, 2500) or subcode == 33 else f"(#{code}) {message}"
-    error: Json = {"message": told, "type": "OAuthException", "code": code}
-    if subcode:
-        error["error_subcode"] = subcode
-    if details:
-        error["error_data"] = {"messaging_product": "whatsapp", "details": details}
-    return Problem(answer(number, {"error": {**error, "fbtrace_id": "AbCdEfGhIjKlMnOpQrStUv"}}))
+    data: Json | None = {"messaging_product": "whatsapp", "details": details} if details else None
+    return meta_platform.problem(code, told, subcode, data=data, number=number)
 
 
 class Reader:
