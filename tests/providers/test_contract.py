@@ -5,7 +5,6 @@ import importlib
 import json
 import logging
 import traceback
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -64,26 +63,14 @@ SAMPLES: dict[str, Content] = {
 TEMPLATE = Template("parcel", "en_US", "UTILITY", "Your parcel {{number}} waits.", ("number",))
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[MisbehavingServer]:
-    async with MisbehavingServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[AiohttpHttp]:
-    async with AiohttpHttp(guarded=True, allow=("127.0.0.0/8",)) as client:
-        yield client
-
-
 class Impatient:
-    """The real client with deadlines in tenths of a second, so that a test of silence ends soon."""
+    """The real client with deadlines of a second, so that a test of silence ends soon, and yet not before the request is there."""
 
     def __init__(self, http: AiohttpHttp) -> None:
         self._http = http
 
     async def request(self, method: str, url: str, **more: Any):
-        return await self._http.request(method, url, **{**more, "timeout": 0.3})
+        return await self._http.request(method, url, **{**more, "timeout": 1.0})
 
 
 async def send(name: str, http: Any, base: str, *contents: Any):

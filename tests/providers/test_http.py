@@ -25,12 +25,6 @@ from tests.providers.misbehaving import MisbehavingServer, answer
 SECRET = "canary-token-9f3"
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[MisbehavingServer]:
-    async with MisbehavingServer() as server:
-        yield server
-
-
 Client = type[AiohttpHttp] | type[CourierHttp]
 
 

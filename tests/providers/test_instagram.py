@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -35,25 +34,18 @@ class Recorder:
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[MisbehavingServer]:
-    async with MisbehavingServer() as server:
-        yield server
+def recorder(http: AiohttpHttp) -> Recorder:
+    return Recorder(http)
 
 
-@pytest.fixture
-async def http() -> AsyncIterator[Recorder]:
-    async with AiohttpHttp(guarded=False) as http:
-        yield Recorder(http)
-
-
-def through(login: str, server: MisbehavingServer, http: Recorder) -> Instagram:
+def through(login: str, server: MisbehavingServer, recorder: Recorder) -> Instagram:
     page = {"page_id": "1001" if login == "facebook" else ""}
-    return Instagram({**CASE.config, **page, "base_url": server.base_url}, http)
+    return Instagram({**CASE.config, **page, "base_url": server.base_url}, recorder)
 
 
 @pytest.mark.parametrize(("login", "path"), [("facebook", "1001/messages"), ("instagram", f"{ACCOUNT}/messages")])
-async def test_a_text_goes_by_the_page_or_by_the_account(login: str, path: str, server: MisbehavingServer, http: Recorder) -> None:
-    instagram = through(login, server, http)
+async def test_a_text_goes_by_the_page_or_by_the_account(login: str, path: str, server: MisbehavingServer, recorder: Recorder) -> None:
+    instagram = through(login, server, recorder)
     server.behave(CASE.accepted)
     assert await instagram.send(TO, instagram.render([Text("x")])[0], KEY) == Accepted("aWdfc2VudDE=")
     assert server.seen[0].target.partition("/v")[2].partition("/")[2] == path
@@ -89,14 +81,14 @@ async def test_the_host_follows_the_login(config: dict[str, str], host: str) -> 
     ],
 )
 async def test_check_asks_whose_token_it_is(
-    login: str, body: dict[str, Any], expected: CheckResult, server: MisbehavingServer, http: Recorder
+    login: str, body: dict[str, Any], expected: CheckResult, server: MisbehavingServer, recorder: Recorder
 ) -> None:
     server.behave(answer(200, body))
-    assert await through(login, server, http).check() == expected
+    assert await through(login, server, recorder).check() == expected
 
 
-async def test_a_file_goes_by_its_address_and_may_take_longer(server: MisbehavingServer, http: Recorder) -> None:
-    instagram = through("facebook", server, http)
+async def test_a_file_goes_by_its_address_and_may_take_longer(server: MisbehavingServer, recorder: Recorder) -> None:
+    instagram = through("facebook", server, recorder)
     server.behave(CASE.accepted)
     part, words = instagram.render([dataclasses.replace(IMAGE, caption="look")])
     assert words == Part("text", {"text": "look"})
@@ -104,7 +96,7 @@ async def test_a_file_goes_by_its_address_and_may_take_longer(server: Misbehavin
     assert await instagram.send(TO, dataclasses.replace(part, url=url), KEY) == Accepted("aWdfc2VudDE=")
     await instagram.send(TO, words, KEY)
     assert server.seen[0].json()["message"]["attachment"] == {"type": "image", "payload": {"url": url}}
-    with_file, without = http.timeouts
+    with_file, without = recorder.timeouts
     assert without < with_file <= instagram.spec.timeout
 
 

@@ -4,7 +4,6 @@ import asyncio
 import dataclasses
 import json
 import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -37,18 +36,6 @@ from tests.providers.misbehaving import MisbehavingServer, answer
 TO = CASE.to
 PICTURE = Media(MediaKind.IMAGE, "parcel.jpg", "image/jpeg", 400_000, file="f")
 URL = "https://desk.example/files/x1/parcel.jpg"
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[MisbehavingServer]:
-    async with MisbehavingServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[AiohttpHttp]:
-    async with AiohttpHttp(guarded=False) as http:
-        yield http
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -38,18 +37,6 @@ from tests.providers.misbehaving import MisbehavingServer, answer
 TO = Address("5001", "5001")
 FILE = Media(MediaKind.FILE, "звіт.pdf", "application/pdf", 4, file="f")
 UPLOADED = answer(200, {"attachment_id": 1857777774821032})
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[MisbehavingServer]:
-    async with MisbehavingServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[AiohttpHttp]:
-    async with AiohttpHttp(guarded=False) as http:
-        yield http
 
 
 @pytest.fixture

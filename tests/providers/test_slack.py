@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -44,18 +44,6 @@ THREAD, FLAT = Address(f"{CHANNEL}:{TS}"), Address(DIRECT)
 TOKEN = f"xoxb-{CANARY}"
 NEW = CASE.webhook_secrets[1]
 PDF = Media(MediaKind.FILE, "Rechnung März.pdf", "application/pdf", 5, file="f", caption="your <invoice>")
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[MisbehavingServer]:
-    async with MisbehavingServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[AiohttpHttp]:
-    async with AiohttpHttp(guarded=True, allow=("127.0.0.0/8",)) as client:
-        yield client
 
 
 def build(http: Any = None, base: str = "", **config: str) -> Any:

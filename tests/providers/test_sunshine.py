@@ -3,7 +3,6 @@
 import base64
 import dataclasses
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -42,18 +41,6 @@ TO = Address(CONVERSATION)
 IMAGE = Media(MediaKind.IMAGE, "Фото 1.png", "image/png", 4, file="f", caption="look")
 AT = 1_772_357_400_120_000  # of every message that `posted` makes
 UPLOADED = answer(201, {"attachment": {"mediaUrl": "https://media.example.org/1.png", "mediaType": "image/png"}})
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[MisbehavingServer]:
-    async with MisbehavingServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[AiohttpHttp]:
-    async with AiohttpHttp(guarded=False) as client:
-        yield client
 
 
 @pytest.fixture

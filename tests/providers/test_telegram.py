@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -33,15 +32,8 @@ SMALL = Media(MediaKind.FILE, "звіт.pdf", "application/pdf", 4, file="f")
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[MisbehavingServer]:
-    async with MisbehavingServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def telegram(server: MisbehavingServer) -> AsyncIterator[Telegram]:
-    async with AiohttpHttp(guarded=False) as http:
-        yield Telegram({**CASE.config, "base_url": server.base_url}, http)
+def telegram(server: MisbehavingServer, http: AiohttpHttp) -> Telegram:
+    return Telegram({**CASE.config, "base_url": server.base_url}, http)
 
 
 def fault(number: int, description: str):

@@ -5,7 +5,6 @@ import hashlib
 import hmac
 import logging
 from base64 import b64encode
-from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl
 
@@ -40,18 +39,6 @@ from tests.providers.misbehaving import MisbehavingServer, answer
 TO = Address(CONTACT)
 OLD, NEW = CASE.webhook_secrets
 IMAGE = Media(MediaKind.IMAGE, "a.png", "image/png", 10, file="f", caption="look")
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[MisbehavingServer]:
-    async with MisbehavingServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[AiohttpHttp]:
-    async with AiohttpHttp(guarded=True, allow=("127.0.0.0/8",)) as client:
-        yield client
 
 
 def build(http: Any = None, base: str = "", **config: str) -> Any:

@@ -53,18 +53,6 @@ HERE = "https://desk.example/hooks/webhook/chn_1"
 SHORT = "whsec_" + "QUJD" * 7
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[MisbehavingServer]:
-    async with MisbehavingServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[AiohttpHttp]:
-    async with AiohttpHttp(guarded=False) as http:
-        yield http
-
-
 def made(http: Any, base: str, *, at: int | None = None, secret: str = f"{OLD} {NEW}") -> Webhook:
     clock = NOON if at is None else Standing(at)
     provider = configured("webhook", {"base_url": base, "webhook_secret": secret, "webhook_url": HERE}, http, clock)

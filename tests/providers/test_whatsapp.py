@@ -1,7 +1,6 @@
 """What is special about WhatsApp: addresses without numbers, files by upload, templates, and pywa as judge of codes and signatures."""
 
 import dataclasses
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -41,16 +40,9 @@ UPLOADED = answer(200, {"id": "990011"})
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[MisbehavingServer]:
-    async with MisbehavingServer() as server:
-        server.behave(TAKEN)
-        yield server
-
-
-@pytest.fixture
-async def provider(server: MisbehavingServer) -> AsyncIterator[WhatsApp]:
-    async with AiohttpHttp(guarded=True, allow=("127.0.0.0/8",)) as http:
-        yield WhatsApp({**CASE.config, "base_url": server.base_url}, http)
+def provider(server: MisbehavingServer, http: AiohttpHttp) -> WhatsApp:
+    server.behave(TAKEN)
+    return WhatsApp({**CASE.config, "base_url": server.base_url}, http)
 
 
 def with_bytes(part: Part) -> Part:
@@ -131,10 +123,10 @@ async def test_a_text_goes_to_a_number_a_user_or_a_group(
     }
 
 
-async def test_the_version_of_the_api_is_configured(server: MisbehavingServer) -> None:
-    async with AiohttpHttp(guarded=True, allow=("127.0.0.0/8",)) as http:
-        provider = WhatsApp({**CASE.config, "base_url": server.base_url + "/", "api_version": "v99.1", "token": "  two\nlines "}, http)
-        await provider.check()
+async def test_the_version_of_the_api_is_configured(server: MisbehavingServer, http: AiohttpHttp) -> None:
+    server.behave(TAKEN)
+    provider = WhatsApp({**CASE.config, "base_url": server.base_url + "/", "api_version": "v99.1", "token": "  two\nlines "}, http)
+    await provider.check()
     assert server.seen[0].target.startswith(f"/v99.1/{PHONE}?fields=")
     assert server.seen[0].headers["authorization"] == "Bearer twolines"
 
