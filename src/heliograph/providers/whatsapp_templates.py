@@ -3,22 +3,18 @@
 Source: Meta's pages on template components and parameters, as read by pywa.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from heliograph.domain.content import Rich
 from heliograph.ports.provider import Template, Unsupported
+from heliograph.providers import templates
 from heliograph.providers.wire import rows, table, text
 
 FIELDS = "name,language,category,status,parameter_format,components"
 
-#: `{{1}}` or, in the named format, `{{order_number}}`.
-PLACE = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
 #: Buttons that are what they are: the others want a value, or are filled in by Meta from what we have not.
 FIXED_BUTTONS = frozenset({"QUICK_REPLY", "URL", "PHONE_NUMBER"})
-#: Meta refuses values with these (132012/131008): line breaks, tabs, more than four spaces in a row.
-UNFIT = re.compile(r"[\r\n\t]| {5}")
 
 
 def read(row: Mapping[str, Any]) -> Template | None:
@@ -36,11 +32,10 @@ def read(row: Mapping[str, Any]) -> Template | None:
     body = pieces.get("BODY", "")
     if not body:
         return None
-    labels = list(dict.fromkeys(PLACE.findall(body)))
+    labels = templates.labels(body)
     if all(label.isdecimal() for label in labels):
         labels.sort(key=int)
-    shown = PLACE.sub(lambda place: f"{{{{{place[1]}}}}}", body)
-    whole = "\n".join(each for each in (pieces.get("HEADER", ""), shown, pieces.get("FOOTER", "")) if each)
+    whole = "\n".join(each for each in (pieces.get("HEADER", ""), templates.shown(body), pieces.get("FOOTER", "")) if each)
     return Template(name, language, text(row.get("category")), whole, tuple(labels))
 
 
@@ -50,25 +45,19 @@ def _fixed(kind: str, component: Mapping[str, Any]) -> bool:
         case "BODY":
             return True
         case "HEADER":
-            return component.get("format") == "TEXT" and not PLACE.search(text(component.get("text")))
+            return component.get("format") == "TEXT" and not templates.labels(text(component.get("text")))
         case "FOOTER":
-            return not PLACE.search(text(component.get("text")))
+            return not templates.labels(text(component.get("text")))
         case "BUTTONS":
             buttons = [table(each) for each in rows(component.get("buttons"))]
-            return all(each.get("type") in FIXED_BUTTONS and not PLACE.search(text(each.get("url"))) for each in buttons)
+            return all(each.get("type") in FIXED_BUTTONS and not templates.labels(text(each.get("url"))) for each in buttons)
         case _:
             return False
 
 
 def fill(template: Template, values: Sequence[str]) -> Rich:
     """The content that sends `template` with `values`, in the order of its labels. Raises Unsupported."""
-    if len(values) != len(template.values):
-        raise Unsupported(f"the template wants {len(template.values)} values, and {len(values)} are given")
-    for label, value in zip(template.values, values, strict=True):
-        if not value.strip() or UNFIT.search(value):
-            raise Unsupported(f"the value of {label} must be one line of text, without tabs or more than four spaces in a row")
-    given = dict(zip(template.values, values, strict=True))
-    summary = PLACE.sub(lambda place: given.get(place[1], place[0]), template.text)
+    summary, given = templates.filled(template, values)
     content = {"name": template.name, "language": template.language, "values": [[label, given[label]] for label in template.values]}
     return Rich("template", summary, content)
 
