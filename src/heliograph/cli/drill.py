@@ -1,6 +1,7 @@
 """`heliograph drill`: replays 6 August 2020 and its relatives with real processes against the sandbox."""
 
 import asyncio
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -37,6 +38,8 @@ def drill(
     if unknown:
         known = ", ".join(f"{scenario.letter} {scenario.title}" for scenario in SCENARIOS)
         raise Fault(f"There is no scenario {', '.join(unknown)}. There are: {known}.", code=USAGE)
+    # Whoever stops it leaves no process and no database behind, as an interrupt does.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     drilled = run(
         letters, server=server, uncompressed=uncompressed, sqlite=sqlite, tell=lambda result: report.show(out, result), keep=keep,
         drawn=random, seed=seed,

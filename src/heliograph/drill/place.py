@@ -203,3 +203,4 @@ async def place(folder: Path, database: str) -> AsyncIterator[Place]:
             for each in [*made.children, child]:
                 with contextlib.suppress(ProcessLookupError, TimeoutError):
                     await each.stop()
+                each.kill()

@@ -77,15 +77,21 @@ async def start(output: Path, module: str, *arguments: str, variables: Mapping[s
             sys.executable, "-m", module, *arguments, env=environment(variables),
             stdin=asyncio.subprocess.DEVNULL, stdout=sink, stderr=sink,
         )  # fmt: skip
-    while time.monotonic() - begun < PATIENCE and process.returncode is None:
-        with output.open("rb") as written:
-            written.seek(seen)
-            for line in written.read().decode("utf-8", "replace").split("\n")[:-1]:
-                found = _READY.search(line) if not line.startswith("{") else None
-                if found:
-                    return Child(process, found[1], output, begun, begun_at)
-        await asyncio.sleep(0.01)
-    raise NotDrilled(f"a process did not start:\n{output.read_text('utf-8', errors='replace')[-2000:]}")
+    child = Child(process, "", output, begun, begun_at)
+    try:
+        while time.monotonic() - begun < PATIENCE and process.returncode is None:
+            with output.open("rb") as written:
+                written.seek(seen)
+                for line in written.read().decode("utf-8", "replace").split("\n")[:-1]:
+                    found = _READY.search(line) if not line.startswith("{") else None
+                    if found:
+                        child.url = found[1]
+                        return child
+            await asyncio.sleep(0.01)
+        raise NotDrilled(f"a process did not start:\n{output.read_text('utf-8', errors='replace')[-2000:]}")
+    finally:
+        if not child.url:
+            child.kill()
 
 
 @dataclass(slots=True)
