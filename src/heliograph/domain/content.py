@@ -14,6 +14,12 @@ class MediaKind(StrEnum):
     VIDEO = "video"
     FILE = "file"
 
+    @staticmethod
+    def of(media_type: str) -> "MediaKind":
+        """How a file of this type is shown. A drawing that may hold a script (SVG) goes as a file."""
+        family = media_type.partition("/")[0]
+        return MediaKind(family) if family in ("image", "audio", "video") and media_type != "image/svg+xml" else MediaKind.FILE
+
 
 @dataclass(frozen=True, slots=True)
 class Text:

@@ -16,7 +16,7 @@ from heliograph.ports.provider import (
     Inbound,
     InboundMessage,
 )
-from heliograph.providers import wire
+from heliograph.providers import endings, wire
 from heliograph.providers.wire import ident, rows, table, text
 
 #: Where a conversation's id is, by the kind of its source.
@@ -27,24 +27,6 @@ RECORDED: dict[str, tuple[MediaKind, str, str]] = {
     "image": (MediaKind.IMAGE, "image/jpeg", "image.jpg"),
     "video": (MediaKind.VIDEO, "video/mp4", "video.mp4"),
     "audio": (MediaKind.AUDIO, "audio/mp4", "audio.m4a"),
-}
-
-#: Media types by the ending of a file's name, for what is common; LINE tells the name only.
-ENDINGS = {
-    "pdf": "application/pdf",
-    "zip": "application/zip",
-    "txt": "text/plain",
-    "csv": "text/csv",
-    "jpg": "image/jpeg",
-    "jpeg": "image/jpeg",
-    "png": "image/png",
-    "gif": "image/gif",
-    "mp3": "audio/mpeg",
-    "m4a": "audio/mp4",
-    "mp4": "video/mp4",
-    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
 }
 
 
@@ -160,10 +142,8 @@ def _recorded(message: Mapping[str, Any], message_id: str) -> Content | None:
 
 def _file(message: Mapping[str, Any], message_id: str) -> Content | None:
     name = text(message.get("fileName"))[-255:] or "file"
-    ending = name.rpartition(".")[2].lower()
-    return Media(
-        MediaKind.FILE, name, ENDINGS.get(ending, "application/octet-stream"), wire.size(message.get("fileSize")), None, message_id
-    )  # fmt: skip
+    media_type = endings.media_type(name) or "application/octet-stream"
+    return Media(MediaKind.FILE, name, media_type, wire.size(message.get("fileSize")), None, message_id)
 
 
 def _location(message: Mapping[str, Any], _: str) -> Content | None:

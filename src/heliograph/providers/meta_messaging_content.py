@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from heliograph.domain.content import Content, Location, Media, MediaKind, Rich, Text
-from heliograph.providers import wire
+from heliograph.providers import endings, wire
 from heliograph.providers.wire import ident, name, rows, table, text
 
 #: Files of a message: attachment type -> how it is shown, media type and name where the address tells none.
@@ -22,31 +22,6 @@ FILES: dict[str, tuple[MediaKind, str, str]] = {
 
 #: Posts and stories: links to what is shown elsewhere, which Meta lets expire.
 SHARED = frozenset({"share", "post", "ig_post", "reel", "ig_reel", "story", "ig_story", "story_mention"})
-
-#: Endings by which an address names its file, and what they mean. Meta tells neither name nor media type.
-ENDINGS: dict[str, str] = {
-    "jpg": "image/jpeg",
-    "jpeg": "image/jpeg",
-    "png": "image/png",
-    "gif": "image/gif",
-    "webp": "image/webp",
-    "mp4": "video/mp4",
-    "mov": "video/quicktime",
-    "webm": "video/webm",
-    "mp3": "audio/mpeg",
-    "m4a": "audio/mp4",
-    "aac": "audio/aac",
-    "ogg": "audio/ogg",
-    "wav": "audio/wav",
-    "pdf": "application/pdf",
-    "txt": "text/plain",
-    "csv": "text/csv",
-    "zip": "application/zip",
-    "doc": "application/msword",
-    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    "xls": "application/vnd.ms-excel",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
 
 
 def contents_of(message: Mapping[str, Any]) -> tuple[tuple[Content, ...], tuple[str, ...]]:
@@ -118,7 +93,7 @@ def _file(kind: MediaKind, media_type: str, default: str, url: str) -> Media:
         label = unquote(urlsplit(url).path.rpartition("/")[2])
     except ValueError:
         label = ""
-    known = ENDINGS.get(label.rpartition(".")[2].lower())
+    known = endings.media_type(label)
     if known is None:
         return Media(kind, default, media_type, None, None, url)
     # A voice message is in an MP4 of its own: what Meta calls it says more than the ending.

@@ -220,8 +220,7 @@ def _file(file: Mapping[str, Any]) -> Content | None:
     if file.get("mode") == "external" or file.get("is_external") is True:
         return Text(f"{name} {url}".strip())
     media_type = text(file.get("mimetype")).lower() or "application/octet-stream"
-    family = media_type.partition("/")[0]
-    kind = MediaKind(family) if family in ("image", "audio", "video") else MediaKind.FILE
+    kind = MediaKind.of(media_type)
     return Media(kind, name[:255] or kind.value, media_type, wire.size(file.get("size")), None, url)
 
 

@@ -167,8 +167,7 @@ def _media(content: Mapping[str, Any]) -> Content | None:
     if not url:
         return None
     media_type = text(content.get("mediaType")) or "application/octet-stream"
-    major = "image" if content.get("type") == "image" else media_type.partition("/")[0]
-    kind = MediaKind(major) if major in ("image", "audio", "video") else MediaKind.FILE
+    kind = MediaKind.IMAGE if content.get("type") == "image" else MediaKind.of(media_type)
     try:
         from_path = unquote(urlsplit(url).path.rpartition("/")[2])
     except ValueError:

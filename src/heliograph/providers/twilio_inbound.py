@@ -158,8 +158,7 @@ def _files(given: Form, caption: str) -> Iterator[Media]:
 def media(url: str, media_type: str, caption: str = "") -> Media:
     """A file behind an address of Twilio's."""
     given = media_type.partition(";")[0].strip().lower() or "application/octet-stream"
-    family = given.partition("/")[0]
-    kind = MediaKind(family) if family in ("image", "audio", "video") else MediaKind.FILE
+    kind = MediaKind.of(given)
     return Media(kind, f"{kind.value}{ENDINGS.get(given, '')}", given, None, None, url, caption)
 
 

@@ -1,10 +1,9 @@
 """Keep a file that somebody attaches: its bytes in the file store first, then its row, so that a row never lacks its bytes."""
 
-from heliograph.domain.content import Media
+from heliograph.domain.content import Media, MediaKind
 from heliograph.ports import rows
 from heliograph.ports.store import Changes
 from heliograph.services.context import Context, Invalid, Missing
-from heliograph.services.parts import media_kind
 
 #: Largest file that is taken in, bytes. Providers take less; which one refuses is known when the reply is rendered.
 LIMIT = 50 * 1_048_576
@@ -41,7 +40,7 @@ async def read(context: Context, account: str, file: str) -> tuple[rows.File, by
 
 def as_media(file: rows.File, caption: str = "") -> Media:
     """The file as content of a comment."""
-    return Media(media_kind(file.media_type), file.name, file.media_type, file.size, file=file.key, caption=caption)
+    return Media(MediaKind.of(file.media_type), file.name, file.media_type, file.size, file=file.key, caption=caption)
 
 
 def tidy(name: str) -> str:

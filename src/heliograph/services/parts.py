@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from heliograph.domain.content import Content, Location, Media, MediaKind, Rich, Text
+from heliograph.domain.content import Content, Location, Media, Rich, Text
 from heliograph.ports.provider import Part
 
 KINDS: dict[str, type[Any]] = {"text": Text, "media": Media, "location": Location, "rich": Rich}
@@ -55,9 +55,3 @@ def load_part(data: str) -> Part:
     item = msgspec.json.decode(data)
     media = None if item["media"] is None else msgspec.convert(item["media"], Media)
     return Part(item["kind"], item["payload"], media)
-
-
-def media_kind(media_type: str) -> MediaKind:
-    """How a file of this type is shown."""
-    main = media_type.partition("/")[0]
-    return MediaKind(main) if main in ("image", "audio", "video") and media_type != "image/svg+xml" else MediaKind.FILE
