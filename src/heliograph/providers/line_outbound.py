@@ -56,7 +56,7 @@ SPEC = ProviderSpec(
     capabilities=frozenset({"webhook", "register_webhook", "fetch_media", "file_urls", "names"}),
     timeout=30.0,
     # Documented: 24 hours from the first request. Ours is counted from the first that may have been taken, which is later where an
-    # earlier one was turned down; half leaves room for a day of rate limits, for clocks, and for the documentation.
+    # earlier one was turned down; half leaves room for twelve hours of that, and else for clocks and the documentation.
     key_lifetime=12 * 3600.0,
     # Documented: 2,000 requests a second for each endpoint and channel.
     rates=Rates(channel=2000.0),
