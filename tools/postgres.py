@@ -1,4 +1,4 @@
-"""A PostgreSQL for as long as somebody needs it: a process that runs one, and stops it once whoever started it is gone, however they went."""
+"""A PostgreSQL for as long as somebody needs it: a process runs it, and stops it once whoever started that is gone, however they went."""
 
 import signal
 import subprocess
@@ -34,7 +34,8 @@ def keep() -> None:
     with tempfile.TemporaryDirectory(prefix="heliograph-drill-server-") as folder:
         server = get_server(Path(folder) / "server", cleanup_mode="stop")
         try:
-            print(server.get_uri("postgres"), flush=True)
+            sys.stdout.write(server.get_uri("postgres") + "\n")
+            sys.stdout.flush()
             sys.stdin.read()
         finally:
             server.cleanup()

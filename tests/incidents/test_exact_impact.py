@@ -42,7 +42,7 @@ def begin(made: Town, dice: random.Random, kind: str) -> None:
 
 
 async def until_noticed(made: Town, dice: random.Random) -> None:
-    """A few failed calls among many that get through are no incident, as docs/detection.md states; then the trouble goes on until it is one.
+    """A few failed calls among many that get through are no incident (docs/detection.md): the trouble goes on until it is one.
 
     All that was held up before that belongs to it, too.
     """

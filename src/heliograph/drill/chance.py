@@ -13,11 +13,14 @@ from heliograph.drill.deploys import WRONG, Deploy, force
 from heliograph.drill.place import Place
 from heliograph.drill.scenario import Run, Scenario
 from heliograph.drill.traffic import answering, for_seconds
-from heliograph.drill.truth import judged_by_time
+from heliograph.drill.truth import Span, judged_by_time
 from heliograph.services.impact import impact
 
 #: What may break: a shared key, one account's own key, the service, some of its calls, its answers; a deploy that is refused, or forced.
 TROUBLES = ("key", "own", "down", "errors", "answers", "deploy", "forced")
+#: Share of the replies of which the record must tell whether they were held up: what it cannot tell of is judged by nobody.
+TOLD = 0.8
+DEPLOYS = ("deploy", "forced")
 #: Troubles that hold everything back, so that a process may be killed meanwhile with no call under way but a trial.
 STANDING = ("key", "own", "down")
 
@@ -82,7 +85,8 @@ class _Drill:
         async with run.begun(accounts=drawn.accounts, agents=drawn.agents, talks=drawn.talks, own=drawn.own) as (application, _):
             async with answering(place, pause=drawn.pause):
                 await for_seconds(drawn.before)
-                if drawn.trouble in ("deploy", "forced"):
+                broken = time.time()
+                if drawn.trouble in DEPLOYS:
                     await self._deploy(run, application)
                 else:
                     await self._break(place)
@@ -91,12 +95,14 @@ class _Drill:
                         await _power_cut(place)
                     await for_seconds(drawn.lasts / 2)
                     await _mend(place)
+                # A deploy breaks nothing of the service's: what fails by it stands in the service's record.
+                mended = broken if drawn.trouble in DEPLOYS else time.time()
                 await for_seconds(drawn.after)
-            mended = time.monotonic()
+            stopped = time.monotonic()
             await run.settle(seconds=120)
-            run.note(seconds_to_settle=time.monotonic() - mended)
+            run.note(seconds_to_settle=time.monotonic() - stopped)
             await for_seconds(1)
-            await _judge(run, application, self._drawn)
+            await _judge(run, application, self._drawn, Span(broken, mended))
 
     async def _break(self, place: Place) -> None:
         match self._drawn.trouble:
@@ -148,9 +154,9 @@ async def _mend(place: Place) -> None:
         await place.sandbox.ask("POST", "keys/restore", {"key_id": key})
 
 
-async def _judge(run: Run, application: Application, drawn: Drawn) -> None:
+async def _judge(run: Run, application: Application, drawn: Drawn, broken: Span) -> None:
     place = run.place
-    truth, untold = await judged_by_time(place)
+    truth, untold = await judged_by_time(place, broken)
     found = await seen.open_incidents(application)
     affected = {one.delivery for incident in found for one in await impact(application.context.store, incident)}
     said = affected - untold
@@ -159,6 +165,8 @@ async def _judge(run: Run, application: Application, drawn: Drawn) -> None:
     kinds = {f"{one.reason} of a {subject.kind}" for one in found for subject in one.subjects}
     run.note(incidents=len(found), of=", ".join(sorted(kinds)), held_up=len(truth), affected=len(affected), cannot_be_told=len(untold))
     run.note(impact_precision=precision, impact_recall=recall)
+    told = len(place.replies) - len(untold)
+    run.expect(told >= TOLD * len(place.replies), f"of {len(untold)} of {len(place.replies)} replies the record cannot tell")
     run.expect(precision == 1.0, f"the impact names {len(said - truth)} replies that were not held up")
     run.expect(recall == 1.0, f"the impact misses {len(truth - said)} replies that were held up")
     if drawn.trouble in ("own", "deploy"):

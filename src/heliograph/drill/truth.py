@@ -12,9 +12,10 @@ LATE = 1.5
 #: Seconds around the beginning and the end of trouble in which two clocks may disagree about a reply.
 EDGE = 0.15
 NEVER = 2.0**40
-#: A reply that the service took sooner than this after it was asked for was not held up, in seconds; between this and LATE only a refusal
-#: of its own tells.
+#: A reply that the service took sooner than this after it was asked for was not held up, in seconds.
 SOON = 0.15
+#: What stands behind a held one for longer than this, seconds, was held up by it: an impact leaves out what waits less than 0.3.
+BEHIND = 0.45
 
 
 class Span(NamedTuple):
@@ -51,19 +52,24 @@ async def held_up(place: Place) -> tuple[set[str], set[str]]:
     return (held - untold) | late, untold - late
 
 
-async def judged_by_time(place: Place) -> tuple[set[str], set[str]]:
-    """The same for trouble of any kind: held up is what was refused, what was taken without an answer, and what was taken late.
-
-    Of what was taken after SOON and before LATE, and was not refused, the record cannot tell.
-    """
+async def judged_by_time(place: Place, broken: Span) -> tuple[set[str], set[str]]:
+    """The same for trouble of any kind, see by_time. `broken`: when the drill broke something, and mended it."""
     accepted = (await place.sandbox.ask("GET", "accepted"))["accepted"]
-    calls = (await place.sandbox.ask("GET", "requests?operation=send"))["requests"]
-    return by_time(place.replies, accepted, calls)
+    calls = (await place.sandbox.ask("GET", "requests"))["requests"]
+    return by_time(place.replies, accepted, calls, broken)
 
 
-def by_time(replies: Iterable[Reply], accepted: Iterable[dict[str, Any]], calls: Iterable[dict[str, Any]]) -> tuple[set[str], set[str]]:
-    """See judged_by_time. `accepted` and `calls` are the sandbox's own records."""
+def by_time(
+    replies: Iterable[Reply], accepted: Iterable[dict[str, Any]], calls: Iterable[dict[str, Any]], broken: Span
+) -> tuple[set[str], set[str]]:
+    """Replies that were held up, and those of which the record cannot tell. `accepted` and `calls` are the sandbox's own records.
+
+    Held up is what was refused, what was taken without an answer, what was taken late, and what was written while a held one of its
+    conversation was still to be taken. Not held up is what was taken soon, or while nothing was broken and no call failed. It cannot tell
+    of the rest: what was taken after SOON and before LATE in trouble, or as it ended.
+    """
     replies, calls = list(replies), list(calls)
+    sends = [call for call in calls if call["group"] == "send"]
     taken: dict[str, float] = {}
     places: dict[str, list[tuple[float, str]]] = {}
     for message in accepted:
@@ -71,16 +77,51 @@ def by_time(replies: Iterable[Reply], accepted: Iterable[dict[str, Any]], calls:
             taken.setdefault(id, message["at"] / SECOND)
             places.setdefault(message["conversation"], []).append((message["at"] / SECOND, id))
     held: set[str] = set()
-    for call in calls:
+    for call in sends:
         if call["taken"] and call["outcome"].startswith("dropped"):
             # The calls of a conversation follow each other: it is the first that was taken from then on.
             held |= {min(((at, id) for at, id in places.get(call["conversation"], []) if at >= call["at"] / SECOND), default=(0, ""))[1]}
     held &= {reply.delivery for reply in replies}
-    held |= _refused(replies, calls, taken)
+    held |= _refused(replies, sends, taken)
     held |= {reply.delivery for reply in replies if taken.get(reply.delivery, NEVER) - reply.at > LATE}
+    held |= _behind(replies, held, taken)
+    troubled = _troubled(calls, broken)
     # On a busy machine it may have been saved long before its writer was told so.
-    slow = {reply.delivery for reply in replies if taken.get(reply.delivery, NEVER) - reply.asked_at > SOON}
-    return held, slow - held
+    untold = {
+        reply.delivery for reply in replies if (at := taken.get(reply.delivery, NEVER)) - reply.asked_at > SOON
+        if any(reply.asked_at < span.end and span.start < at for span in troubled)
+    }  # fmt: skip
+    return held, untold - held
+
+
+def _behind(replies: Iterable[Reply], held: set[str], taken: dict[str, float]) -> set[str]:
+    """What was written while a held one of its conversation was still to be taken."""
+    free: dict[str, float] = {}
+    found: set[str] = set()
+    for reply in replies:
+        at = taken.get(reply.delivery, NEVER)
+        if at - reply.at > BEHIND and free.get(reply.conversation, 0) > reply.at:
+            found.add(reply.delivery)
+        if reply.delivery in held | found:
+            free[reply.conversation] = max(free.get(reply.conversation, 0), at)
+    return found
+
+
+def _troubled(calls: Iterable[dict[str, Any]], broken: Span) -> list[Span]:
+    """From each call that failed, of whatever kind, until a message was taken again and what waited had time to follow.
+
+    A service that is down notes no calls: that something was broken counts as one that fails.
+    """
+    found: list[Span] = []
+    since = NEVER
+    told = [(call["at"] / SECOND, call["group"] == "send", not call["outcome"].startswith("2")) for call in calls]
+    for at, sent, failed in sorted([*told, (broken.start, False, True), (broken.end, False, True)]):
+        if failed or broken.start <= at <= broken.end:
+            since = min(since, at)
+        elif since < NEVER and sent:
+            found.append(Span(since - EDGE, at + LATE))
+            since = NEVER
+    return found + ([Span(since - EDGE, NEVER)] if since < NEVER else [])
 
 
 def _spans(calls: Iterable[dict[str, Any]]) -> list[Span]:
