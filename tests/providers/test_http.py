@@ -201,7 +201,7 @@ async def test_a_connection_that_never_stands_is_not_sent(http: Http) -> None:
 async def test_waiting_for_a_free_connection_is_not_sent(client: Client, server: MisbehavingServer) -> None:
     server.behave(misbehaving.hang)
     async with client(guarded=False, limit=1) as http:
-        first = asyncio.create_task(call(http, server.base_url, timeout=2))
+        first = asyncio.create_task(call(http, server.base_url, timeout=60))
         while not server.seen:
             await asyncio.sleep(0)
         with pytest.raises(NotSent, match="connect_timeout"):
