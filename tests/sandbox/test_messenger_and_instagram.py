@@ -167,6 +167,19 @@ async def test_the_window_closes(name: str) -> None:
 
 
 @BOTH
+async def test_a_contact_who_falls_silent_is_not_written_to(name: str) -> None:
+    desk, tagged = Desk(name), Desk(name, human_agent="yes")
+    for each in (desk, tagged):
+        assert each.service.phone(each.place.id)["window"] is True
+        each.act("fall_silent")
+    got = await desk.send(Text("x"))
+    assert isinstance(got, Refused) and got.reason is Reason.WINDOW_CLOSED
+    assert isinstance(await tagged.send(Text("x")), Accepted), "a person's answer has a week"
+    desk.act("text", text="Hello again")
+    assert isinstance(await desk.send(Text("x")), Accepted)
+
+
+@BOTH
 async def test_a_contact_who_has_blocked_us(name: str) -> None:
     desk = Desk(name)
     desk.act("block", blocked=True)

@@ -148,6 +148,15 @@ async def test_the_window_of_whatsapp_closes_after_a_day(setup: Setup) -> None:
     assert (await setup.listening.until(level(ReceiptLevel.FAILED))).reason is Reason.WINDOW_CLOSED
 
 
+async def test_a_contact_can_fall_silent_where_there_is_a_window(setup: Setup) -> None:
+    setup.act("fall_silent", setup.whatsapp, {})
+    assert isinstance(await setup.send(setup.whatsapp), Accepted)
+    assert (await setup.listening.until(level(ReceiptLevel.FAILED))).reason is Reason.WINDOW_CLOSED
+    with pytest.raises(ValueError, match="window"):
+        setup.act("fall_silent", setup.sms, {})
+    assert [setup.service.phone(place)["window"] for place in (setup.sms, setup.whatsapp)] == [False, True]
+
+
 async def test_a_template_goes_when_the_window_has_closed(setup: Setup) -> None:
     setup.account.conversations[setup.whatsapp].heard = 0
     provider: Any = setup.twilio

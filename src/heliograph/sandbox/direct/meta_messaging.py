@@ -12,12 +12,11 @@ from typing import Any, ClassVar
 from heliograph.sandbox.direct.meta_contact import MetaContact
 from heliograph.sandbox.direct.meta_platform import problem
 from heliograph.sandbox.direct.meta_sending import attachment_of, shown_of, text_of
-from heliograph.sandbox.direct.service import Call, Route, served
+from heliograph.sandbox.direct.service import DAY, Call, Route, served
 from heliograph.sandbox.direct.state import Account, Conversation, Post
 from heliograph.sandbox.faults import Fault, Mode, code_of
 from heliograph.sandbox.wire import SECOND, Json, Request, Response, answer
 
-DAY = 86_400 * SECOND
 #: Stands before our id of a delivery in a message's metadata.
 PREFIX = "heliograph:"
 METADATA_LIMIT = 1000
@@ -37,6 +36,10 @@ class MetaMessaging(MetaContact):
     @abstractmethod
     def measure(self, words: str) -> int:
         """How long a text is, in the unit of `text_limit`."""
+
+    def window(self, place: Conversation) -> int:
+        """See DirectService."""
+        return DAY
 
     # --- errors -------------------------------------------------------------------------------------
 
@@ -119,8 +122,7 @@ class MetaMessaging(MetaContact):
         kind, tag = body.get("messaging_type", "RESPONSE"), body.get("tag")
         if kind not in ("RESPONSE", "UPDATE", "MESSAGE_TAG") or (kind == "MESSAGE_TAG" and tag != "HUMAN_AGENT"):
             raise problem(100, "(#100) Param messaging_type or tag is not valid")
-        window = 7 * DAY if kind == "MESSAGE_TAG" else DAY
-        if not place.heard or self.hub.now() - place.heard > window:
+        if self.silent(place, 7 * DAY if kind == "MESSAGE_TAG" else self.window(place)):
             raise problem(10, "(#10) This message is sent outside of allowed window.", self.window_closed)
 
     def _post(self, call: Call, message: Json) -> tuple[Post, str]:

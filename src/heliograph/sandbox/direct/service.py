@@ -14,6 +14,9 @@ from heliograph.sandbox.outbox import RetryPolicy, Target
 from heliograph.sandbox.service import LATEST, Act, Hub, flag, number, text, upload
 from heliograph.sandbox.wire import SECOND, Json, Outcome, Reply, Request, Response, Upload
 
+#: Microseconds.
+DAY = 86_400 * SECOND
+
 
 class Problem(Exception):
     """An error answer, in the service's own shape."""
@@ -93,6 +96,10 @@ class DirectService(ABC):
     @abstractmethod
     def seed(self, contact: str) -> tuple[Account, Json]:
         """A fresh account with one conversation, and a channel's configuration for it without `base_url` and `webhook_secret`."""
+
+    def window(self, place: Conversation) -> int:
+        """How long after the contact's last message the business may write, microseconds; 0: for as long as it likes."""
+        return 0
 
     def more_acts(self) -> dict[str, Act]:
         """What a contact can do beyond what all can."""
@@ -225,6 +232,7 @@ class DirectService(ABC):
             "location": self._shares_place,
             "read": lambda place, _, __: self._reads(place),
             "typing": lambda _, __, ___: None,
+            "fall_silent": lambda place, _, __: self._falls_silent(place),
             "block": lambda place, body, _: self._blocks(place, blocked=flag(body, "blocked")),
             **self.more_acts(),
         }
@@ -250,6 +258,19 @@ class DirectService(ABC):
             self.hub.changed()
         return len(unread)
 
+    def silent(self, place: Conversation, window: int) -> bool:
+        """Whether the contact has not written for so many microseconds, or never."""
+        return not place.heard or self.hub.now() - place.heard > window
+
+    def _falls_silent(self, conversation: str) -> None:
+        """As if the window had just passed without a word of the contact's."""
+        _, place = self.find(conversation)
+        window = self.window(place)
+        if not window:
+            raise ValueError("this service has no reply window")
+        place.heard = self.hub.now() - window - SECOND
+        self.hub.changed()
+
     def _blocks(self, conversation: str, *, blocked: bool) -> None:
         account, place = self.find(conversation)
         place.blocked = blocked
@@ -274,6 +295,7 @@ class DirectService(ABC):
         return {
             "service": self.name, "conversation": place.id, "name": place.name, "desk": account.name, "channel": self.title,
             "blocked": place.blocked, "typing": place.typing_until > self.hub.now(), "total": len(place.posts),
+            "window": self.window(place) > 0,
             "messages": [self._shown(account, post) for post in place.posts[-LATEST:] if not post.refused],
         }  # fmt: skip
 

@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from heliograph.sandbox.direct import twilio_files, twilio_templates
-from heliograph.sandbox.direct.service import Call, DirectService, Route, kind_of
+from heliograph.sandbox.direct.service import DAY, Call, DirectService, Route, kind_of
 from heliograph.sandbox.direct.state import Account, Conversation, Post
 from heliograph.sandbox.direct.twilio_messages import (
     SMS_LIMIT,
     VERSION,
-    WINDOW,
     arrival,
     channel_of,
     form_of,
@@ -126,11 +125,15 @@ class Twilio(DirectService):
         reason = 0
         if place is None or (place.blocked and channel):
             reason = _UNREACHABLE[channel]
-        elif channel and self.hub.now() - place.heard > WINDOW and not post.more["template"]:
+        elif channel and self.silent(place, self.window(place)) and not post.more["template"]:
             reason = 63016
         if reason and call.receipt is None:
             call.receipt = Fault(self.name, Mode.RECEIPT_FAILURE, "send", error_code=str(reason))
         self.take(call, place or Conversation(post.more["to"], ""), post, key=key_of(post.more["callback"]))
+
+    def window(self, place: Conversation) -> int:
+        """WhatsApp's; a carrier has none."""
+        return DAY if channel_of(place.id) else 0
 
     def _list(self, call: Call) -> Response:
         query, account = call.request.query, call.account

@@ -15,7 +15,6 @@ from heliograph.sandbox.wire import SECOND, Json, Request, Response, answer
 
 VERSION = "2010-04-01"
 SMS_LIMIT = 1600
-WINDOW = 24 * 3600 * SECOND
 
 #: Without overrides one repeat, and only where no connection was made; an answer, whatever it is, ends it.
 #: With them (`#rc=…&rp=…`) up to five, all within 15 seconds (Twilio's guide "Webhook connection overrides").

@@ -13,9 +13,9 @@ from typing import ClassVar
 
 from heliograph.sandbox.direct import whatsapp_events as events, whatsapp_templates as templates
 from heliograph.sandbox.direct.meta_platform import MetaService, signed
-from heliograph.sandbox.direct.service import Call, Route, seconds, served
+from heliograph.sandbox.direct.service import DAY, Call, Route, seconds, served
 from heliograph.sandbox.direct.state import Account, Conversation, Post
-from heliograph.sandbox.direct.whatsapp_messages import DAY, Reader, kinds_of_files, most_bytes, problem
+from heliograph.sandbox.direct.whatsapp_messages import Reader, kinds_of_files, most_bytes, problem
 from heliograph.sandbox.faults import Fault, Mode, code_of
 from heliograph.sandbox.outbox import RetryPolicy
 from heliograph.sandbox.service import Act, flag, text
@@ -128,8 +128,11 @@ class WhatsApp(MetaService):
         """What is taken all the same, and refused by a status later: nobody there, or the window closed."""
         if place is None:
             return _refusal(131026)
-        window = place.heard and self.hub.now() - place.heard <= DAY
-        return None if window or post.kind == "template" else _refusal(131047)
+        return _refusal(131047) if self.silent(place, self.window(place)) and post.kind != "template" else None
+
+    def window(self, place: Conversation) -> int:
+        """See DirectService."""
+        return DAY
 
     def _heard(self, account: Account, reader: Reader) -> Response:
         """The business has read a message of the contact's, and may be typing."""
@@ -258,7 +261,7 @@ class WhatsApp(MetaService):
         return account, {"phone_number_id": phone, "waba_id": waba, "token": account.token, "verify_token": account.more["verify_token"]}
 
     def more_acts(self) -> dict[str, Act]:
-        """Also: react, press a button, move to another number, hide the number, be silent until the window has closed."""
+        """Also: react, press a button, move to another number, hide the number."""
         return {
             "react": lambda place, body, _: self._writes(place, "reaction", {"message_id": text(body, "id"), "emoji": text(body, "emoji")}),
             "choose": lambda place, body, _: self._writes(
@@ -266,7 +269,6 @@ class WhatsApp(MetaService):
             ),
             "change_number": lambda place, body, _: self._changes_number(place, text(body, "number")),
             "hide_number": lambda place, body, _: self._hides(place, hidden=flag(body, "hidden")),
-            "fall_silent": lambda place, _, __: self._falls_silent(place),
         }
 
     def _writes(self, conversation: str, kind: str, content: Json) -> Json:
@@ -295,10 +297,6 @@ class WhatsApp(MetaService):
         place.id = f"user:{place.more['user']}" if place.more["hidden"] else place.more["number"]
         account.conversations[place.id] = place
         self.hub.changed()
-
-    def _falls_silent(self, conversation: str) -> None:
-        _, place = self.find(conversation)
-        place.heard = self.hub.now() - DAY - SECOND
 
 
 def _refusal(code: int) -> Fault:

@@ -9,9 +9,8 @@ from typing import Any
 from heliograph.sandbox.direct import meta_platform, whatsapp_templates as templates
 from heliograph.sandbox.direct.service import Problem
 from heliograph.sandbox.direct.state import Account, Post
-from heliograph.sandbox.wire import SECOND, Json
+from heliograph.sandbox.wire import Json
 
-DAY = 86_400 * SECOND
 MB = 1_048_576
 TEXT_LIMIT = 4096
 CAPTION_LIMIT = 1024

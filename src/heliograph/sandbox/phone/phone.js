@@ -238,7 +238,7 @@ function dots() {
   return box;
 }
 
-function drawBar(tabs, phones) {
+function drawBar(phones) {
   phone.dataset.service = service;
   const subtitle = $("subtitle");
   const desk = (shown && shown.desk) || "Desk";
@@ -249,7 +249,7 @@ function drawBar(tabs, phones) {
   const line = channel === "telegram" ? "Telegram" : channel;
   subtitle.textContent = !shown ? "nobody here yet" : shown.typing ? "typing …" : shown.blocked ? "blocked" : `${shown.name}'s phone · ${line}`;
   $("block").textContent = shown && shown.blocked ? "Unblock this desk" : "Block this desk";
-  $("silent").hidden = !(shown && (tabs.find((t) => t.service === service) || {}).silent);
+  $("silent").hidden = !(shown && shown.window);
   const mine = phones.filter((p) => p.service === service);
   const select = $("contacts");
   select.hidden = mine.length < 2;
@@ -328,7 +328,7 @@ function follow() {
     if (shown) drawTalk();
     else drawNobody();
     drawTabs(news.tabs, news.phones);
-    drawBar(news.tabs, news.phones);
+    drawBar(news.phones);
     scheduleRead();
   };
   source.onerror = () => { $("subtitle").textContent = "connecting …"; };
@@ -401,7 +401,7 @@ function fromMenu(id, work) {
 fromMenu("read", () => act("read", {}));
 fromMenu("place", () => act("location", { latitude: 52.5163, longitude: 13.3777 }));
 fromMenu("silent", async () => {
-  if (await act("fall_silent", {})) say("For the service a day has passed: only templates arrive, until something is written here.");
+  if (await act("fall_silent", {})) say("For the service a day has passed: only templates arrive, where it has them, until something is written here.");
 });
 fromMenu("block", () => act("block", { blocked: !(shown && shown.blocked) }));
 document.addEventListener("click", (event) => {

@@ -13,7 +13,7 @@ def phone(contacts: Contacts, conversation: str, now: int) -> Json:
     read_until = place.business_last_read
     return {
         "service": "sunshine", "conversation": place.id, "name": user.name, "desk": app.name, "channel": client.type,
-        "blocked": client.state == "blocked", "typing": place.typing_until > now, "total": len(place.messages),
+        "blocked": client.state == "blocked", "typing": place.typing_until > now, "total": len(place.messages), "window": False,
         "messages": [_message(m, read_until) for m in place.messages[-LATEST:] if not m.silent and not m.refused],
     }  # fmt: skip
 

@@ -13,7 +13,7 @@ def phone(contacts: Contacts, conversation: str, now: int) -> Json:
     bot, chat = contacts.find(conversation)
     return {
         "service": "telegram", "conversation": str(chat.id), "name": chat.first_name, "desk": bot.name, "channel": "telegram",
-        "blocked": bool(chat.refusal), "typing": chat.typing_until > now, "total": len(chat.messages),
+        "blocked": bool(chat.refusal), "typing": chat.typing_until > now, "total": len(chat.messages), "window": False,
         "messages": [_message(bot, m) for m in chat.messages[-LATEST:]],
     }  # fmt: skip
 
