@@ -11,7 +11,7 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
 from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
 
-from heliograph.sandbox.faults import RECEIPTS, SERVICES, Mode, fault_from_json
+from heliograph.sandbox.faults import SERVICES, Mode, fault_from_json
 from heliograph.services.templates import Templates
 from tests.browser.stage import PATIENCE, eventually
 from tests.demonstration import Demonstration, demonstration
@@ -21,6 +21,11 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120
 #: Zendesk is a desk, and has no contacts of its own.
 MESSENGERS = [name for name in SERVICES if name != "zendesk"]
 NARROW: ViewportSize = {"width": 320, "height": 640}
+#: Those that say when a message is on the contact's device.
+DELIVER = {"sunshine", "whatsapp", "messenger", "twilio", "webhook"}
+#: Those that may say later that a message failed, and those that take replies for a day after the contact's last message.
+REFUSE_LATER = {"sunshine", "whatsapp", "twilio", "webhook"}
+WINDOWS = {"whatsapp", "messenger", "instagram"}
 HELD = "The provider does not accept the channel's credentials."
 
 
@@ -123,7 +128,7 @@ async def town(whole: Town) -> AsyncIterator[Town]:
 
 @pytest.mark.parametrize("service", MESSENGERS)
 async def test_it_is_answered_broken_and_repaired(town: Town, service: str) -> None:
-    arrives = "Delivered" if service in RECEIPTS else "Sent"
+    arrives = "Delivered" if service in DELIVER else "Sent"
     asked, first, second = f"Does {service} work?", f"Yes, {service} works.", f"And {service} works again."
     await town.contact_writes(service, asked)
     await town.agent_opens(asked)
@@ -156,6 +161,19 @@ async def test_what_is_looked_at_on_the_phone_is_what_the_strip_breaks(town: Tow
     await expect(phone.get_by_role("tab", name="Twilio")).to_be_focused()
     await expect(strip.get_by_label("Service")).to_have_value("twilio")
     await page.context.close()
+
+
+@pytest.mark.parametrize("service", MESSENGERS)
+async def test_only_what_a_service_can_do_is_offered(town: Town, service: str) -> None:
+    await town.strip.get_by_label("Service").select_option(service)
+    await expect(town.strip.get_by_role("switch", name="Down")).to_have_count(1)
+    await expect(town.strip.get_by_role("switch", name="Refused later")).to_have_count(int(service in REFUSE_LATER))
+    await town.phone.get_by_role("tab", name=town.sandbox.services[service].title, exact=True).click()
+    await expect(town.phone.locator("#subtitle")).to_contain_text("Ada's phone")
+    await town.phone.get_by_label("More").click()
+    await expect(town.phone.get_by_role("button", name="Block this desk")).to_be_visible()
+    await expect(town.phone.get_by_role("button", name="Be silent for a day")).to_have_count(int(service in WINDOWS))
+    await town.phone.get_by_label("More").click()
 
 
 # --- templates ---

@@ -11,7 +11,7 @@ from heliograph.domain.delivery import TAKEN, State
 from heliograph.domain.outcomes import DedupeClass
 from heliograph.providers.registry import PROVIDERS
 from heliograph.sandbox.direct import DIRECT
-from heliograph.sandbox.faults import Fault, Mode
+from heliograph.sandbox.faults import REFUSE_LATER, Fault, Mode
 from heliograph.sandbox.wire import Request, Upload
 from heliograph.services import decisions, inbound_files
 from heliograph.services.files import upload
@@ -134,3 +134,18 @@ async def test_files_go_both_ways(house: House, name: str) -> None:
     async with asyncio.timeout(60):
         while not await copied():
             await asyncio.sleep(0.05)
+
+
+@in_use
+@pytest.mark.parametrize("name", [name for name in NAMES if name in REFUSE_LATER])
+async def test_what_is_refused_later_is_said(house: House, name: str) -> None:
+    """The last here: what was refused stays in the conversation."""
+    before = house.seen()
+    house.fault(Mode.RECEIPT_FAILURE, count=1)
+    await house.write(Text("Taken at first"))
+
+    async def refused() -> bool:
+        return (await house.deliveries())[-1].state is State.FAILED
+
+    await house.until(refused)
+    assert house.seen() == before

@@ -162,6 +162,7 @@ def test_a_bot_owns_the_conversations_and_gives_them_back() -> None:
         {"service": "sunshine", "mode": "slow", "probability": 2},
         {"service": "sunshine", "mode": "slow", "surprise": 1},
         {"service": "telegram", "mode": "receipt_failure"},
+        {"service": "messenger", "mode": "receipt_failure"},
         "slow",
     ],
 )

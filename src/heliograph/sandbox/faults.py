@@ -51,8 +51,8 @@ class Mode(StrEnum):
 
 
 SERVICES = ("sunshine", "telegram", "whatsapp", "messenger", "instagram", "line", "twilio", "slack", "webhook", "zendesk")
-#: Those that say later what became of a message.
-RECEIPTS = frozenset({"sunshine", "whatsapp", "messenger", "twilio", "webhook"})
+#: Those that may take a message and say later that it failed.
+REFUSE_LATER = frozenset({"sunshine", "whatsapp", "twilio", "webhook"})
 _NETWORK = (Mode.DOWN, Mode.REQUEST_LOST)
 _INSTEAD = (Mode.REVOKED, Mode.RATE_LIMITED, Mode.NOT_PERMITTED, Mode.ERROR_NOT_TAKEN)
 _AFTER = (Mode.ERROR_TAKEN, Mode.ANSWER_LOST, Mode.DRIP, Mode.GARBAGE, Mode.TRUNCATED)
@@ -105,8 +105,8 @@ class Fault:
             self.operation = "send"
         if self.mode is Mode.BOT_OWNS and self.service != "sunshine":
             raise BadFault("only sunshine has a switchboard")
-        if self.mode is Mode.RECEIPT_FAILURE and self.service not in RECEIPTS:
-            raise BadFault(f"receipts that a message failed come from {', '.join(sorted(RECEIPTS))} only")
+        if self.mode is Mode.RECEIPT_FAILURE and self.service not in REFUSE_LATER:
+            raise BadFault(f"receipts that a message failed come from {', '.join(sorted(REFUSE_LATER))} only")
 
     def to_json(self) -> Json:
         """For the control API."""

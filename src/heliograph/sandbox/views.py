@@ -1,6 +1,6 @@
 """What a contact's phone shows, of any service in one shape."""
 
-from heliograph.sandbox.faults import RECEIPTS
+from heliograph.sandbox.faults import REFUSE_LATER
 from heliograph.sandbox.wire import Json
 from heliograph.sandbox.world import Sandbox
 
@@ -11,14 +11,13 @@ def phones(sandbox: Sandbox) -> list[Json]:
 
 
 def tabs(sandbox: Sandbox) -> list[Json]:
-    """The services, in order, and what not all of them have: faults, and a reply window that can close."""
+    """The services, in order, and the faults that not all of them have."""
     return [
         {
             "service": name,
             "title": service.title,
-            "receipts": name in RECEIPTS,
+            "refuses_later": name in REFUSE_LATER,
             "bots": name == "sunshine",
-            "silent": "fall_silent" in service.acts,
         }
         for name, service in sandbox.services.items()
     ]

@@ -20,7 +20,7 @@ const GROUPS = [
   ]],
   ["The whole service", [
     ["Down", "connections are refused", { mode: "down" }],
-    ["Refused later", "accepted, then a receipt says that it failed", { mode: "receipt_failure" }, "receipts"],
+    ["Refused later", "accepted, then a receipt says that it failed", { mode: "receipt_failure" }, "refuses_later"],
     ["A bot owns the conversations", "it answers the contact; the desk stands by", { mode: "bot_owns" }, "bots"],
   ]],
   ["What it tells the desk", [
@@ -124,7 +124,8 @@ $("clear").addEventListener("click", async () => {
 });
 $("service").addEventListener("change", () => { service = $("service").value; drawSwitches(); });
 
-// What is looked at on the phone is what one wants to break.
+// What is looked at on the phone is what one wants to break. A channel reaches the windows of one origin only, and a
+// demonstration has an origin of its own: all of its windows show the same sandbox.
 new BroadcastChannel("sandbox-service").onmessage = (event) => {
   if (!tabs.some((t) => t.service === event.data)) return;
   service = event.data;
