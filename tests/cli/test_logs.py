@@ -1,10 +1,12 @@
 """A log line holds listed fields and nothing else, whoever writes it."""
 
+import ast
 import asyncio
 import io
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,3 +75,14 @@ async def test_a_request_is_logged_by_its_route_alone(stream: io.StringIO) -> No
     [line] = lines(stream)
     assert (line["event"], line["method"], line["route"], line["code"]) == ("request", "GET", "/tickets/{ticket:str}", 404)
     assert "canary" not in stream.getvalue()
+
+
+def test_whatever_is_observed_can_be_written() -> None:
+    """Every field that a call of `observe` or of a logger names is on the list: a line that lost its fields tells nobody anything."""
+    package, unlisted = Path(logs.__file__).parents[1], set()
+    for path in package.rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and ast.unparse(call.func).endswith(("context.observe", "logs.log")) and len(call.args) == 2:
+                fields = call.args[1].keys if isinstance(call.args[1], ast.Dict) else []
+                unlisted |= {(path.name, key.value) for key in fields if isinstance(key, ast.Constant) and key.value not in logs.FIELDS}
+    assert unlisted == set()

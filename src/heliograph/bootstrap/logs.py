@@ -14,10 +14,11 @@ import structlog
 
 #: Ids, codes and numbers: everything that a line may say. What is not here is dropped and counted.
 FIELDS = frozenset({
-    "account", "agent", "attempt", "at", "bytes", "channel", "code", "conversation", "credential", "delivery", "error", "failed", "fence",
-    "fields_dropped", "frames", "installation", "items", "kind", "line", "logger", "method", "missed", "module", "new",
-    "number", "outcome", "pid", "port", "probe", "provider", "reason", "release", "role", "round", "route", "seconds", "signal", "state",
-    "ticket", "token", "trial", "waiting", "why", "worker",
+    "account", "agent", "at", "attempt", "bytes", "calls", "channel", "code", "conversation", "credential", "delivery", "detector", "done",
+    "doubted", "errno", "error", "failed", "fence", "fields_dropped", "final", "frames", "incident", "installation", "items", "kind",
+    "line", "logger", "method", "missed", "module", "new", "number", "outcome", "pid", "port", "probe", "provider", "reason", "release",
+    "role", "round", "route", "seconds", "signal", "state", "subject", "ticket", "token", "trial", "tries", "waiting", "what", "why",
+    "worker",
 })  # fmt: skip
 _ENVELOPE = frozenset({"event", "level", "timestamp"})
 _LONGEST = 200
