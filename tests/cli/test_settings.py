@@ -1,5 +1,7 @@
 """Settings that look like an accident are refused, by name and never by value."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -119,6 +121,22 @@ def test_a_key_file_is_made_once_and_for_this_user_alone(tmp_path: Path) -> None
     file.chmod(0o640)
     with pytest.raises(BadKey, match="chmod 600"):
         read_key_file(tmp_path / "data")
+
+
+def test_a_folder_that_takes_no_key_file_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(BadKey, match="cannot be written: Not a directory"):
+        create_key_file(tmp_path / "file" / "desk")
+
+
+def test_no_half_of_a_key_is_left_where_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as broken, pytest.raises(BadKey, match="No space left"):
+        broken.setattr(os, "fsync", full)
+        create_key_file(tmp_path)
+    assert read_key_file(tmp_path) == () and (create_key_file(tmp_path),) == read_key_file(tmp_path)
 
 
 def test_failpoints_are_for_tests_only() -> None:

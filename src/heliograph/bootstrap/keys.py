@@ -60,18 +60,31 @@ def read_key_file(data: Path) -> tuple[bytes, ...]:
 
 
 def create_key_file(data: Path) -> bytes:
-    """Make a key, durably, readable by this user alone. Raises FileExistsError where there is one."""
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make a key, durably, readable by this user alone. Raises FileExistsError where there is one, BadKey where none can be written."""
     text = new_master_key()
-    file = os.open(data / FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        os.write(file, f"{text}\n".encode())
-        os.fsync(file)
-    finally:
-        os.close(file)
-    folder = os.open(data, os.O_RDONLY)
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write_durably(data / FILE, f"{text}\n".encode())
+    except FileExistsError:
+        raise
+    except OSError as refused:
+        raise BadKey(f"{data / FILE} cannot be written: {refused.strerror}.") from refused
+    return parse_master_key(text, source=FILE)
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    """Whole and for good, or not at all: half a key would be taken for one that somebody has spoiled."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(file, "wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+    except OSError:
+        path.unlink()
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
-    return parse_master_key(text, source=FILE)

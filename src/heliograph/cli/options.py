@@ -75,7 +75,10 @@ def keys_of(settings: Settings, *, create_key: bool = False) -> tuple[bytes, ...
         return (keys.parse_master_key(settings.master_key, source=keys.VARIABLE), *old)
     found = keys.read_key_file(data)
     if not found and create_key and not (data / "heliograph.db").exists():
-        found = (keys.create_key_file(data),)
+        try:
+            found = (keys.create_key_file(data),)
+        except FileExistsError:
+            raise Fault("Another process made a master key here just now. Start again.") from None
         err.print(f"Made a master key in [bold]{data / keys.FILE}[/]. Keep a copy elsewhere: without it no stored secret opens again.")
     if not found:
         raise Fault(f"There is no master key: neither {keys.VARIABLE} nor {data / keys.FILE}.", "Is this the right folder? See --data.")
