@@ -1,6 +1,7 @@
 """Commands as a person meets them: help, exit codes, and what they say when something is wrong."""
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from tests.e2e.processes import free_port
 
 KEY = bytes(range(32)).hex()
 COMMANDS = [
-    ("up",), ("serve",), ("work",), ("check",), ("status",), ("resend",), ("token", "issue"), ("token", "list"), ("token", "revoke"),
+    ("up",), ("serve",), ("work",), ("check",), ("status",), ("drill",), ("resend",),
+    ("token", "issue"), ("token", "list"), ("token", "revoke"),
     ("keys", "new"), ("keys", "status"), ("keys", "rotate"),
     ("account", "create"), ("account", "list"), ("agent", "create"), ("agent", "list"),
     ("channel", "add"), ("channel", "list"),
@@ -64,6 +66,12 @@ def test_every_command_says_what_it_is_for_with_an_example_and_its_exit_codes(he
     assert "For example:" in flat and "Exit codes: 0" in flat
 
 
+def test_the_first_page_says_of_every_command_what_it_is_for(heliograph: Shell) -> None:
+    _, page, _ = heliograph("--help")
+    told = dict(re.findall(r"^│ (\w+) *(.*?) *│$", page, re.M))
+    assert {command[0] for command in COMMANDS} <= set(told) and all(told.values())
+
+
 def test_the_version_is_the_packages(heliograph: Shell) -> None:
     assert heliograph("--version") == (0, version("heliograph") + "\n", "")
 
@@ -103,6 +111,8 @@ def test_an_installation_from_nothing(heliograph: Shell, tmp_path: Path, monkeyp
     assert heliograph.made("agent", "list", "--account", account, *place)["agents"] == [{"id": admin, "role": "admin", "name": "Sam"}]
     code, _, err = heliograph("agent", "create", "Grace", "--account", "acc_none", *place)
     assert code == 1 and "account list" in err
+    code, _, err = heliograph("channel", "add", "webhook", "--account", account, "--set", "nope=1", *place)
+    assert code == 1 and err.rstrip().endswith("It needs --set base_url=…, --secret webhook_secret.")
     code, _, err = heliograph("channel", "add", "telegram", "--account", account, *place)
     assert code == 1 and "--secret token" in err
     with (tmp_path / "secrets").open("w+") as typed:

@@ -61,6 +61,7 @@ async def test_a_shared_credential_that_is_wrong_missing_or_silent(place: Place)
     assert "sunshine" in found["HG.E042"]
     found = await check(replace(config, allow_networks=()))
     assert "HG.O040" in found and "HG.O050" in found and not {id for id in found if id[3] == "E"}
+    assert "HELIOGRAPH_ALLOW_NETWORKS does not name it" in found["HG.O050"]
 
 
 async def test_a_credential_of_somebody_else_is_told_from_a_refused_one(place: Place) -> None:

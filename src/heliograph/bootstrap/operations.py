@@ -156,7 +156,8 @@ def _fields(spec: ProviderSpec) -> str:
     """What a channel of this kind is made from, as it is written on the command line."""
     written = [(f"--secret {field.name}" if field.secret else f"--set {field.name}=…", field.required) for field in spec.fields]
     needed = ", ".join(words for words, required in written if required)
-    return f"It needs {needed}; it can have {', '.join(words for words, required in written if not required)}."
+    more = ", ".join(words for words, required in written if not required)
+    return f"It needs {needed}; it can have {more}." if more else f"It needs {needed}."
 
 
 async def _issue_token(application: Application, wanted: IssueToken) -> Answer:

@@ -22,18 +22,7 @@ def drill(
     keep: Annotated[Path | None, Parameter(help="Folder in which all that the processes wrote stays.")] = None,
     build: Annotated[Path, Parameter(help="Folder of drill.json.")] = Path("build"),
 ) -> int:
-    """Replay 6 August 2020 with real processes against the sandbox, and print our figures beside those of 2020.
-
-    It touches no installation of yours: each scenario has a folder, a database and a messaging service of its own.
-
-    For example:
-
-      heliograph drill
-      heliograph drill A D --server postgresql://localhost/postgres
-      heliograph drill --random 20 --seed 7
-
-    Exit codes: 0 every bar was held · 1 one was missed, which is told · 2 the command was not understood.
-    """
+    """See texts.DRILL."""
     unknown = sorted(set(letters) - {scenario.letter for scenario in SCENARIOS})
     if unknown:
         known = ", ".join(f"{scenario.letter} {scenario.title}" for scenario in SCENARIOS)

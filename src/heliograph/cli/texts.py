@@ -29,3 +29,15 @@ For PostgreSQL, any number of times. On SQLite it refuses to run beside another 
 For example: HELIOGRAPH_DATABASE_URL=postgresql://… heliograph work
 
 Exit codes: 0 stopped by a signal · 1 could not start · 2 the command was not understood."""
+
+DRILL = """Replay 6 August 2020 with real processes against the sandbox, and print our figures beside those of 2020.
+
+It touches no installation of yours: each scenario has a folder, a database and a messaging service of its own.
+
+For example:
+
+  heliograph drill
+  heliograph drill A D --server postgresql://localhost/postgres
+  heliograph drill --random 20 --seed 7
+
+Exit codes: 0 every bar was held · 1 one was missed, which is told · 2 the command was not understood."""

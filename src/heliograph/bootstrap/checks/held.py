@@ -82,7 +82,7 @@ async def of_channels(application: Application, *, probes: bool) -> list[Finding
     """Every channel, some at the same time, in the order of their ids."""
     channels = await application.context.store.all_channels()
     if not channels:
-        return [found("HG.I053", "channels", "There are none yet: heliograph channel add --help")]
+        return [found("HG.I053", "channels", "There are none yet.")]
     room = asyncio.Semaphore(AT_ONCE)
 
     async def one(channel: rows.Channel) -> Finding | None:
@@ -181,6 +181,8 @@ def _differing(mine: Iterable[tuple[str, str]], theirs: Iterable[tuple[str, str]
 
 
 def _told(reason: Reason, code: str) -> str:
+    if code == "address":
+        return f"Its address is off the public internet, and HELIOGRAPH_ALLOW_NETWORKS does not name it. ({reason}, {code})"
     return f"{REASONS[reason].sentence} {REASONS[reason].remedy} ({reason}, {code})"
 
 
