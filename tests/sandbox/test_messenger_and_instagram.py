@@ -91,7 +91,7 @@ async def test_files_and_places_arrive(name: str) -> None:
     for content in (IMAGE, Location(50.45, 30.52, "Shop")):
         assert isinstance(await desk.send(content), Accepted)
     image, place = [post for post in desk.place.posts if not post.mine]
-    assert image.kind == "image" and "50.45,30.52" in place.text
+    assert image.kind == "image" and "50.450000,30.520000" in place.text
     if name == "messenger":
         assert desk.account.files[image.file].data == b"\x89PNG-bytes"
     else:
