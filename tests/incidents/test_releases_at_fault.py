@@ -68,6 +68,21 @@ async def test_a_candidate_s_key_that_is_wrong_is_no_incident_while_another_rele
         assert [one.reason for one in await made.incidents()] == ["bad_credentials"]
 
 
+async def test_a_release_that_is_still_being_proved_is_no_incident_until_that_takes_too_long(tmp_path: Path) -> None:
+    async with town(tmp_path) as made:
+        mine = made.context.channels.shared[SHARED].fingerprint
+        await releases.register(made.context, Identity(BAD, "c", "f", {}, {SHARED: mine}))
+        begun = made.clock.now()
+        await beat(made, BAD)
+        await made.run(10)
+        assert not await made.incidents()
+        await made.run(15)
+        await releases.beat(made.context, f"process-{BAD}", Identity(BAD, "c", BAD, {}, {}), "host", begun)
+        await made.run(10)
+        [incident] = await made.incidents()
+        assert incident.onset_at == begun
+
+
 async def test_nobody_who_may_send_is_an_incident_that_ends_when_somebody_may(tmp_path: Path) -> None:
     async with town(tmp_path) as made:
         mine = made.context.channels.shared[SHARED].fingerprint

@@ -20,6 +20,8 @@ from heliograph.services.releases import Kept
 
 #: Later than any time that occurs.
 FOREVER = 2**62
+#: A release that is not proved after so long, microseconds, is stuck; sooner it is while its proof has come to nothing.
+STARTING = 30 * SECOND
 #: A release that was fenced longer ago than this, microseconds, is history.
 RECENT = 3600 * SECOND
 PAGE = 500
@@ -57,7 +59,8 @@ async def look(store: Store, *, now: int) -> World:
     holds = await store.unwell()
     alarms = [alarm for alarm in await detection.alarms(store) if alarm.detector in ALARMS]
     fenced = [kept for kept in known.values() if kept.row.stage == Stage.FENCED and kept.row.ended_at > now - RECENT]
-    stuck = [id for id in running if id in known and known[id].row.stage not in SENDING] if not sending else []
+    starts = {id: min(process.started_at for process in running[id]) for id in running if id in known and not sending}
+    stuck = [id for id, since in starts.items() if known[id].row.basis or now - since > STARTING]
     if not (holds or alarms or fenced or stuck):
         return World([], [], frozenset(), known, sending)
     channels = [channel for channel in await store.all_channels() if channel.enabled]
@@ -70,7 +73,7 @@ async def look(store: Store, *, now: int) -> World:
         troubles += await _alarmed(store, alarm, channels, now=now)
     unwell = frozenset((t.subject.account, t.subject.kind, t.subject.id) for t in troubles)
     troubles += [_fenced(kept, channels) for kept in fenced]
-    troubles += [_stuck(known[id], min(p.started_at for p in running[id]), channels) for id in sorted(stuck)[:1]]
+    troubles += [_stuck(known[id], starts[id], channels) for id in sorted(stuck)[:1]]
     return World(troubles, channels, unwell, known, sending)
 
 
