@@ -279,20 +279,37 @@ async def serving(desk: Desk) -> AsyncIterator[str]:
 
 
 @contextlib.asynccontextmanager
-async def example(folder: Path) -> AsyncIterator[tuple[str, asyncio.StreamReader]]:
-    """The page's example as it stands there, in a process of its own: its address, and what it prints."""
+async def example(folder: Path, typed: str = "") -> AsyncIterator[tuple[str, asyncio.StreamReader]]:
+    """The page's example as it stands there, in a process of its own: its address, and what it prints. `typed` is all it is told."""
     (code,) = blocks("python")
     file = folder / "channel.py"
     file.write_text(code, encoding="utf-8")
     environ = {**os.environ, "WEBHOOK_SECRET": NEW, "PORT": "0"}
-    process = await asyncio.create_subprocess_exec(sys.executable, str(file), env=environ, stdout=asyncio.subprocess.PIPE)
-    assert process.stdout is not None
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(sys.executable, str(file), env=environ, stdin=pipe, stdout=pipe)
+    assert process.stdout is not None and process.stdin is not None
+    process.stdin.write(typed.encode())
+    process.stdin.close()
     try:
         ready = (await process.stdout.readline()).decode()
         yield f"http://127.0.0.1:{ready.removeprefix('ready on port ').strip()}", process.stdout
     finally:
         process.kill()
         await process.wait()
+
+
+async def test_what_is_typed_into_the_example_before_it_is_told_where_to_is_not_lost(tmp_path: Path, http: AiohttpHttp) -> None:
+    desk = Desk()
+    async with serving(desk) as hook, example(tmp_path, "Where is my parcel?\n\nAnd when?\n") as (address, _):
+        config = {"base_url": address, "webhook_secret": NEW}
+        nowhere: Any = configured("webhook", {**config, "webhook_url": ""}, http, SystemClock())
+        assert await nowhere.check() == Valid("webhook:echo")
+        webhook: Any = configured("webhook", {**config, "webhook_url": hook}, http, SystemClock())
+        assert await webhook.check() == Valid("webhook:echo")
+        first, again, second = [await desk.came.get() for _ in range(3)]
+        assert first.body == again.body
+        told = [webhook.parse(request)[0] for request in (first, second)]
+        assert [message.contents for message in told] == [(Text("Where is my parcel?"),), (Text("And when?"),)]
 
 
 async def test_the_example_of_the_page_is_a_channel(tmp_path: Path, http: AiohttpHttp) -> None:
