@@ -8,7 +8,7 @@ import pytest
 
 from heliograph.sandbox.zendesk import integrations
 from heliograph.web.zendesk import visits
-from tests.zendesk.town import Town, browse, link, step
+from tests.zendesk.town import Town, browse, step
 
 
 async def came(here: Town) -> tuple[str, dict[str, str]]:
@@ -113,10 +113,3 @@ async def test_secrets_of_zendesk_are_in_no_log_and_not_in_the_store(on_sqlite: 
     for canary in (here.instance.token, secret, "/instances/return/"):
         assert canary not in said and canary.encode() not in store
     assert here.instance.push_id.encode() in store
-
-
-async def test_the_second_zendesk_of_an_account_gets_a_link_of_its_own(on_sqlite: Town) -> None:
-    here = on_sqlite
-    again = await link(here)
-    code, _ = await here.post("pull", here.form(metadata=again.metadata))
-    assert code == 200

@@ -10,7 +10,7 @@ import pytest
 from heliograph.sandbox.faults import Mode
 from heliograph.sandbox.wire import Request, Upload
 from heliograph.sandbox.zendesk import desk
-from heliograph.services import desk_links
+from heliograph.services import desk_cursor, desk_links
 from heliograph.worker.desking import Desking
 from tests.zendesk.town import QUICK, Town, link, town
 
@@ -256,5 +256,5 @@ async def test_a_large_backlog_goes_in_batches_and_in_order(on_sqlite: Town) -> 
     assert texts(here) == ["before", *wanted]
     store = here.house.application.context.store
     await here.house.eventually(
-        lambda: store.document("acc_one", desk_links.CURSOR, here.house.channel), lambda got: msgspec.json.decode(got.data)["seq"] > 40
+        lambda: store.document("acc_one", desk_cursor.KIND, here.house.channel), lambda got: msgspec.json.decode(got.data)["seq"] > 40
     )

@@ -223,3 +223,22 @@ async def test_a_reply_whose_files_never_come_is_told_in_the_end(on_sqlite: Town
     reply = here.reply("look at this", files=(Upload("files", "map.png", "image/png", PNG),))
     await here.until(lambda: reply.errors)
     assert here.received() == []
+
+
+async def test_while_the_token_is_refused_a_file_is_waited_for_no_longer_than_otherwise(here: Town, monkeypatch: Any) -> None:
+    await thread(here)
+    here.zendesk.revoke(here.instance.push_id, revoked=True)
+    await here.house.contact_writes("more")
+    await here.eventually("desk_stopped")
+    reply = here.reply("look at this", files=(Upload("files", "map.png", "image/png", PNG),))
+    await here.settled(reply)
+    behind = here.reply("and tell me")
+    await here.settled(behind)
+    await here.eventually("desk_reply_asked", 2)
+    assert await here.events("desk_reply_dropped") == [] and here.received() == []
+    monkeypatch.setattr(desk_replies, "PATIENCE", 0)
+    await here.eventually("desk_reply_dropped")
+    await here.until(lambda: here.received() == ["and tell me"])
+    here.zendesk.revoke(here.instance.push_id, revoked=False)
+    await here.until(lambda: reply.errors)
+    assert not behind.errors

@@ -126,3 +126,15 @@ async def test_telling_waits_for_zendesk(here: Town) -> None:
     here.house.sandbox.sandbox.faults.clear(id=fault)
     await here.until(lambda: reply.errors)
     assert len(reply.errors) == 1
+
+
+async def test_a_note_that_zendesk_refuses_is_tried_five_times_and_holds_nobody(here: Town, monkeypatch: Any) -> None:
+    await here.contact_writes("hello")
+    provider(here, "revoked")
+    await here.settled(here.reply("one"))
+    here.fault(Mode.ERROR_NOT_TAKEN, operation="import", count=5)
+    monkeypatch.setattr(desk_waits, "PATIENCE", 0)
+    (untold,) = await here.eventually("desk_untold")
+    assert untold["data"]["comment"].startswith("note_tkt_") and notes(here) == []
+    await here.contact_writes("anybody there?")
+    assert notes(here) == [] and await here.events("desk_noted") == []

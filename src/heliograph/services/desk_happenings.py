@@ -9,7 +9,7 @@ from heliograph.ports import rows
 from heliograph.ports.desk import Begun, Ended, Happening, Mentioned, Placed
 from heliograph.ports.store import Changes, Store
 from heliograph.services import desk_links
-from heliograph.services.context import Context, Missing
+from heliograph.services.context import Context
 from heliograph.services.desk_links import Linked
 
 #: Where a comment of ours is in the desk; its document's id is the comment's.
@@ -34,11 +34,11 @@ async def take(context: Context, desk: str, happenings: Sequence[Happening]) -> 
                 if account:
                     placed.setdefault(account, []).append((item, Whereabouts(ticket, comment)))
             case Ended(link, secret, for_good, code):
-                if (proved := await _proved(context, link, secret)) is not None:
-                    await desk_links.ended(context, proved, for_good=for_good, by=code)
+                if (latest := await desk_links.prove_latest(context, link, secret)) is not None:
+                    await desk_links.ended(context, latest, for_good=for_good, by=code)
             case Begun(link, secret):
-                if (proved := await _proved(context, link, secret)) is not None:
-                    await desk_links.begun(context, proved)
+                if (latest := await desk_links.prove_latest(context, link, secret)) is not None:
+                    await desk_links.begun(context, latest)
             case Mentioned(kind, failed):
                 context.observe("desk_happening", {"provider": desk, "kind": kind, "failed": int(failed)})
             case _:
@@ -74,10 +74,3 @@ class _Owners:
                 self._channels = {account: channels, **self._channels}
                 return account
         return ""
-
-
-async def _proved(context: Context, link: str, secret: str) -> Linked | None:
-    try:
-        return await desk_links.prove(context, link, secret)
-    except Missing:
-        return None

@@ -15,13 +15,17 @@ from heliograph.ports import rows
 from heliograph.ports.desk import Door, Visit
 from heliograph.ports.runtime import Rng, SealBroken
 from heliograph.ports.store import Changes, Loose, Store
+from heliograph.services import desk_cursor
 from heliograph.services.channels import place
 from heliograph.services.context import Context, Missing, retrying
 
-KIND, CURSOR = "desk_link", "desk_cursor"
+KIND = "desk_link"
 APP = "hgz_"
-#: How long the secret from before the last connecting is still good: calls that were under way carry it. Microseconds.
+#: How long the secret from before the last connecting is still good once the desk shows the new one: calls that were under way carry it.
+#: Microseconds.
 OVERLAP = 3_600 * SECOND
+#: So many are remembered.
+FORMERS = 8
 ACTIVE, OFF, REMOVED = "active", "off", "removed"
 
 
@@ -40,10 +44,11 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     credential: str
     #: Whether the desk lets us in at all. Where not, it asks for what is new.
     pushed: bool = True
-    #: Of the secret, and of the one before with the moment until which it is good.
+    #: Of the secret, and of those before, one of which the desk may have.
     digest: str
-    former: str = ""
-    former_until: int = 0
+    formers: tuple[str, ...] = ()
+    #: Since when the desk shows the secret, 0 for not yet: an admin who does not come back to it leaves it with a former one.
+    shown_at: int = 0
     #: Of the app's token, "" while there is none.
     app: str = ""
     #: ACTIVE, OFF or REMOVED, as the desk has told us; `by` is its word for why.
@@ -96,16 +101,41 @@ async def of_account(store: Store, account: str) -> list[Linked]:
 
 
 async def prove(context: Context, link: str, secret: str) -> Linked:
-    """The link that a call names, if the call proves itself. Raises Missing: that there is one is nobody else's business."""
+    """The link that a call names, if the call proves itself; it may have been removed. Raises Missing, Unavailable or Conflict.
+
+    Missing says no more than that: that there is a link is nobody else's business.
+    """
     linked = await _by_id(context.store, link)
-    if linked is None or not secret:
+    if linked is None:
         raise Missing("link")
-    good = [linked.link.digest]
-    if context.clock.now() < linked.link.former_until:
-        good.append(linked.link.former)
-    if not any(hmac.compare_digest(digest(secret), each) for each in good):
+    if _shows(linked.link, secret):
+        return linked if linked.link.shown_at else await _first_shown(context, linked)
+    good = not linked.link.shown_at or context.clock.now() < linked.link.shown_at + OVERLAP
+    if not (good and any(hmac.compare_digest(digest(secret), each) for each in linked.link.formers)):
         raise Missing("link")
     return linked
+
+
+async def prove_latest(context: Context, link: str, secret: str) -> Linked | None:
+    """The link that a happening is about, None for none that stands: what is told of a connection from before is not about this one."""
+    linked = await _by_id(context.store, link)
+    return linked if linked is not None and linked.link.standing != REMOVED and _shows(linked.link, secret) else None
+
+
+def _shows(link: Link, secret: str) -> bool:
+    return hmac.compare_digest(digest(secret), link.digest)
+
+
+async def _first_shown(context: Context, linked: Linked) -> Linked:
+    now = context.clock.now()
+    await change(
+        context, linked.account, linked.channel,
+        lambda link: (msgspec.structs.replace(link, shown_at=link.shown_at or now) if link.digest == linked.link.digest else link, None),
+    )  # fmt: skip
+    found = await find(context.store, linked.account, linked.channel)
+    if found is None:
+        raise Missing("link")
+    return found
 
 
 async def prove_app(context: Context, text: str) -> Linked:
@@ -122,21 +152,16 @@ async def _by_id(store: Store, link: str) -> Linked | None:
     return None if channel is None else await find(store, channel.account, channel.id)
 
 
-def door(context: Context, linked: Linked, credential: rows.Credential) -> Door:
-    """How the desk is called. Raises SealBroken."""
-    plain = context.channels.vault.open(credential.sealed, place=place(linked.account, credential.id))
-    return Door(linked.link.base, linked.link.instance, plain["token"])
-
-
 async def open_door(context: Context, linked: Linked) -> Door | None:
-    """The same, or None where the token does not open: with another master key it is not readable now."""
+    """How the desk is called; None where the token does not open: with another master key it is not readable now."""
     credential = await context.store.credential(linked.account, linked.link.credential)
     if credential is None:
         return None
     try:
-        return door(context, linked, credential)
+        plain = context.channels.vault.open(credential.sealed, place=place(linked.account, credential.id))
     except SealBroken:
         return None
+    return Door(linked.link.base, linked.link.instance, plain["token"])
 
 
 async def connect(context: Context, account: str, channel: str, visit: Visit, *, desk: str, name: str, actor: str) -> str:
@@ -155,21 +180,28 @@ async def connect(context: Context, account: str, channel: str, visit: Visit, *,
             rows.Agent(account, agent, f"{name} ({visit.subdomain})", "agent", now),
             _credential(context, account, credential, desk, visit.token),
         ]
-        former, until = (before.link.digest, now + OVERLAP) if before else ("", 0)
         link = Link(
             desk=desk, name=name, subdomain=visit.subdomain, base=visit.base, instance=visit.instance, locale=visit.locale, agent=agent,
-            credential=credential, pushed=bool(visit.token), digest=digest(secret), former=former, former_until=until,
+            credential=credential, pushed=bool(visit.token), digest=digest(secret), formers=_formers(before.link) if before else (),
             app=before.link.app if before else "", linked_at=now,
         )  # fmt: skip
         changes.puts.append(_document(account, channel, link, now, before.version + 1 if before else 1))
-        if await store.document(account, CURSOR, channel) is None:
-            # What was said before belongs to nobody there.
-            changes.puts.append(cursor_row(account, channel, await _end(store, account), now, 1))
+        if not (await desk_cursor.reached(store, account, channel))[1]:
+            changes.puts.append(await desk_cursor.at_the_end(store, account, channel, now))
         changes.loose.append(Loose("channel", channel, de.DeskLinked(desk), channel))
         await store.commit(changes)
 
     await retrying(act)
     return secret
+
+
+def _formers(before: Link) -> tuple[str, ...]:
+    """Digests of what the desk may show until it has the next secret: the latest that it has shown, and those since."""
+    if before.standing == REMOVED:
+        return ()
+    found = (before.digest, *(() if before.shown_at else before.formers))
+    # The last one is what the desk has shown.
+    return found if len(found) <= FORMERS else (*found[: FORMERS - 1], found[-1])
 
 
 async def new_app_token(context: Context, account: str, channel: str, *, actor: str) -> str:
@@ -204,7 +236,7 @@ async def ended(context: Context, linked: Linked, *, for_good: bool, by: str) ->
     standing = REMOVED if for_good else OFF
 
     def act(link: Link) -> tuple[Link, Event | None]:
-        if link.standing == standing:
+        if link.standing in (standing, REMOVED):
             return link, None
         return msgspec.structs.replace(link, standing=standing, by=by), de.DeskEnded(by)
 
@@ -214,10 +246,10 @@ async def ended(context: Context, linked: Linked, *, for_good: bool, by: str) ->
 
 
 async def begun(context: Context, linked: Linked) -> None:
-    """The desk has switched the connection on."""
+    """The desk has switched the connection on. One that it has removed stays so: an admin connects it anew."""
 
     def act(link: Link) -> tuple[Link, Event | None]:
-        if link.standing == ACTIVE:
+        if link.standing != OFF:
             return link, None
         return msgspec.structs.replace(link, standing=ACTIVE, by=""), de.DeskLinked(link.desk)
 
@@ -249,37 +281,6 @@ async def change(
         await context.store.commit(changes)
 
     await retrying(once)
-
-
-class Reached(msgspec.Struct, frozen=True):
-    """Up to which event of the account's ledger the desk has everything."""
-
-    seq: int
-
-
-async def reached(store: Store, linked: Linked) -> tuple[int, int]:
-    """That event's number, and the version of the row that says so."""
-    document = await store.document(linked.account, CURSOR, linked.channel)
-    return (0, 0) if document is None else (msgspec.json.decode(document.data, type=Reached).seq, document.version)
-
-
-def cursor_row(account: str, channel: str, seq: int, at: int, version: int) -> rows.Document:
-    """Write: the desk has everything up to there."""
-    return rows.Document(account, CURSOR, channel, version, at, msgspec.json.encode(Reached(seq)).decode())
-
-
-async def _end(store: Store, account: str) -> int:
-    """The number of the account's last event: halved down to, since numbers are shared by all accounts and only grow."""
-    low, high = 0, 1
-    while await store.account_events(account, after=high, limit=1):
-        low, high = high, high * 2
-    while low < high:
-        middle = (low + high) // 2
-        if await store.account_events(account, after=middle, limit=1):
-            low = middle + 1
-        else:
-            high = middle
-    return high
 
 
 def _linked(document: rows.Document) -> Linked:

@@ -9,7 +9,7 @@ from heliograph.domain.retry import SECOND, backoff
 from heliograph.ports import rows
 from heliograph.ports.desk import Desk, Door, Fault, Item, Taken, Took, Trouble
 from heliograph.ports.store import Changes, Loose
-from heliograph.services import desk_links, desk_replies
+from heliograph.services import desk_cursor, desk_links, desk_replies
 from heliograph.services.context import Context
 from heliograph.services.desk_items import FileLater, item_of
 from heliograph.services.desk_links import Linked
@@ -64,6 +64,8 @@ class Mirror:
         self._done: set[str] = set()
         self._failed: dict[str, int] = {}
         self._given_up: dict[str, str] = {}
+        #: How often it failed on which note.
+        self._failed_notes: dict[str, int] = {}
         #: By comment: what was told of it, and is not written down yet.
         self._said: dict[str, Event] = {}
         self._more = False
@@ -72,19 +74,11 @@ class Mirror:
 
     async def files(self, linked: Linked) -> float:
         """One round of fetching what replies wait for, beside the other rounds: a slow file keeps nothing else. As `round` otherwise."""
-        door = await self._door(linked)
-        if door is None or linked.link.stopped_at:
-            return self._pauses.stopped
-        if not linked.link.pushed:
-            for each in await desk_replies.pending(self._context, linked):
-                if each.request.files:
-                    # Nobody gives us files there.
-                    await desk_replies.drop(self._context, linked, each, "file_gone")
-                else:
-                    await desk_replies.finish(self._context, self._desk, linked, door, each)
-            return self._pauses.idle
+        door = await self._door(linked) if linked.link.pushed and not linked.link.stopped_at else None
         trouble = await self._fetch(door, linked)
-        return self._pauses.idle if trouble is None else await self._troubled(trouble)
+        if trouble is not None:
+            return await self._troubled(trouble)
+        return self._pauses.idle if door is not None or not linked.link.pushed else self._pauses.stopped
 
     async def round(self, linked: Linked) -> float:
         """One round on the link as it is now; returns the seconds until the next. Raises Unavailable or Conflict."""
@@ -147,8 +141,8 @@ class Mirror:
 
     # --- files of replies -------------------------------------------------------------------------
 
-    async def _fetch(self, door: Door, linked: Linked) -> Trouble | None:
-        """The oldest of each ticket; those behind it wait for it."""
+    async def _fetch(self, door: Door | None, linked: Linked) -> Trouble | None:
+        """The oldest of each ticket; those behind it wait for it. Without a door there are those that wait no longer."""
         now, blocked = self._context.clock.now(), set[str]()
         waiting = await desk_replies.pending(self._context, linked)
         self._fetching = {each.comment: self._fetching[each.comment] for each in waiting if each.comment in self._fetching}
@@ -163,6 +157,8 @@ class Mirror:
                 self._fetching.pop(each.comment, None)
                 continue
             blocked.add(each.request.ticket)
+            if door is None:
+                continue
             if trouble.fault is Fault.CREDENTIALS:
                 refused = await self._desk.check(door)
                 if refused is not None:
@@ -182,7 +178,7 @@ class Mirror:
 
     async def _hand_over(self, door: Door) -> Trouble | None:
         """Read on, hand over and tell; the place is written down once the desk has it all."""
-        seq, version = await desk_links.reached(self._context.store, self._linked)
+        seq, version = await desk_cursor.reached(self._context.store, self._linked.account, self._linked.channel)
         if self._page is None:
             try:
                 self._page = await self._read(seq)
@@ -203,7 +199,7 @@ class Mirror:
         for id, code in self._given_up.items():
             changes.loose.append(Loose("ticket", page.items[id].thread, de.DeskRefused(id, code), self._linked.channel))
         if page.upto > seq:
-            changes.puts.append(desk_links.cursor_row(self._linked.account, self._linked.channel, page.upto, changes.at, version + 1))
+            changes.puts.append(desk_cursor.row(self._linked.account, self._linked.channel, page.upto, changes.at, version + 1))
             await self._context.failpoint("desk_mirror:before_commit")
             await self._context.store.commit(changes)
             await self._context.failpoint("desk_mirror:after_commit")
@@ -250,7 +246,7 @@ class Mirror:
         for each in taken:
             if each.took is Took.DONE:
                 self._done.add(each.id)
-            elif self._gave_up(each):
+            elif _gave_up(each, self._failed):
                 self._given_up[each.id] = each.code
         pushed = sum(each.took is Took.DONE for each in taken)
         self._context.observe("desk_pushed", {"channel": self._linked.channel, "items": pushed, "failed": len(taken) - pushed})
@@ -321,12 +317,17 @@ class Mirror:
         if isinstance(taken, Trouble):
             return taken
         await self._context.failpoint("desk_mirror:noted")
-        over = {each.id for each in taken if each.took is Took.DONE or self._gave_up(each)}
-        await self._waits.left([note for note in notes if note.item.id in over])
+        done = {each.id for each in taken if each.took is Took.DONE}
+        refused = {each.id: each.code for each in taken if _gave_up(each, self._failed_notes)}
+        await self._waits.left([note for note in notes if note.item.id in done])
+        await self._waits.refused([(note, refused[note.item.id]) for note in notes if note.item.id in refused])
+        self._failed_notes = {id: failures for id, failures in self._failed_notes.items() if id not in done and id not in refused}
         return None
 
-    def _gave_up(self, taken: Taken) -> bool:
-        if taken.took is not Took.FAILED:
-            return False
-        self._failed[taken.id] = self._failed.get(taken.id, 0) + 1
-        return self._failed[taken.id] >= TRIES
+
+def _gave_up(taken: Taken, failures: dict[str, int]) -> bool:
+    """Whether it is tried no more; counts in `failures`, by item."""
+    if taken.took is not Took.FAILED:
+        return False
+    failures[taken.id] = failures.get(taken.id, 0) + 1
+    return failures[taken.id] >= TRIES

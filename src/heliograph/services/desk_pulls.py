@@ -9,10 +9,10 @@ from heliograph.domain.retry import SECOND
 from heliograph.ports import rows
 from heliograph.ports.desk import Desk, Item, Wanted
 from heliograph.ports.store import Changes
-from heliograph.services import desk_links
-from heliograph.services.context import Context, retrying
+from heliograph.services import desk_cursor
+from heliograph.services.context import Context, Missing, retrying
 from heliograph.services.desk_items import FileLater, item_of
-from heliograph.services.desk_links import Linked
+from heliograph.services.desk_links import REMOVED, Linked
 from heliograph.services.desk_reports import KIND as TOLD, Report, as_note, report_of, told_row
 from heliograph.services.desk_waits import Waits
 
@@ -33,8 +33,13 @@ class State(msgspec.Struct):
 
 
 async def offer(context: Context, desk: Desk, linked: Linked, wanted: Wanted, *, url: str) -> Mapping[str, Any]:
-    """What the desk does not have. What was handed over is never older than what it has asked for. Raises Unavailable or Conflict."""
-    reached, _ = await desk_links.reached(context.store, linked)
+    """What the desk does not have. What was handed over is never older than what it has asked for.
+
+    Raises Missing for a link that was removed, Unavailable or Conflict.
+    """
+    if linked.link.standing == REMOVED:
+        raise Missing("link")
+    reached, _ = await desk_cursor.reached(context.store, linked.account, linked.channel)
     state = _state(wanted.state)
     notes = [] if linked.link.pushed else await _notes(context, linked, state, url=url)
     seq = max(state.seq, reached)

@@ -9,11 +9,11 @@ from heliograph.domain import desk_events as de, events as ev
 from heliograph.domain.content import Content, Text
 from heliograph.domain.retry import SECOND
 from heliograph.ports import rows
-from heliograph.ports.desk import Desk, Door, Fault, Trouble, Written
+from heliograph.ports.desk import Desk, Door, Fault, Fetched, Trouble, Written
 from heliograph.ports.store import Changes, Duplicate, Loose
 from heliograph.services import files, reply
 from heliograph.services.context import Context, Invalid, Missing
-from heliograph.services.desk_links import Linked
+from heliograph.services.desk_links import REMOVED, Linked
 from heliograph.services.parts import dump_contents
 
 #: A reply whose files are still with the desk; its id is the comment's.
@@ -56,6 +56,9 @@ async def take(context: Context, linked: Linked, written: Written) -> str:
     before = await context.store.answer(linked.account, key)
     if before is not None:
         return before.body
+    if linked.link.standing == REMOVED:
+        # What was saved before is answered as before; there is nobody any more who could write something new.
+        raise Missing("link")
 
     def answer(comment: str) -> rows.Answer:
         return rows.Answer(linked.account, key, told, 200, comment, context.clock.now())
@@ -136,12 +139,15 @@ async def pending(context: Context, linked: Linked) -> list[Pending]:
     return sorted(found)
 
 
-async def finish(context: Context, desk: Desk, linked: Linked, door: Door, waiting: Pending) -> Trouble | None:
-    """Fetch the files and make the reply; None when it is made, or never will be. Interrupted, it is begun again. Raises Unavailable."""
+async def finish(context: Context, desk: Desk, linked: Linked, door: Door | None, waiting: Pending) -> Trouble | None:
+    """Fetch the files and make the reply; None when it is made, or never will be. Interrupted, it is begun again. Raises Unavailable.
+
+    `door` is None while the desk does not let us in.
+    """
     request = waiting.request
     contents = _text(waiting)
     for url in request.files:
-        fetched = await desk.fetch(door, url, limit=files.LIMIT)
+        fetched = await _fetched(desk, linked, door, url)
         if isinstance(fetched, Trouble):
             if fetched.fault is not Fault.REFUSED and context.clock.now() - waiting.at < PATIENCE:
                 return fetched
@@ -159,6 +165,12 @@ async def finish(context: Context, desk: Desk, linked: Linked, door: Door, waiti
     await context.failpoint("desk_reply:fetched")
     await _make(context, linked, waiting, contents)
     return None
+
+
+async def _fetched(desk: Desk, linked: Linked, door: Door | None, url: str) -> Fetched | Trouble:
+    if not linked.link.pushed or linked.link.standing == REMOVED:
+        return Trouble(Fault.REFUSED, "no_token")
+    return Trouble(Fault.CREDENTIALS, "not_let_in") if door is None else await desk.fetch(door, url, limit=files.LIMIT)
 
 
 def _text(waiting: Pending) -> list[Content]:

@@ -1,12 +1,13 @@
 """Notes in a desk on tickets whose replies wait: one for each ticket and spell of waiting, and one when it is over."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from heliograph.domain import desk_events as de
 from heliograph.domain.delivery import Delivery, State
+from heliograph.domain.event import Event
 from heliograph.domain.retry import SECOND
 from heliograph.ports import rows
 from heliograph.ports.desk import Item
@@ -72,10 +73,17 @@ class Waits:
 
     async def left(self, notes: Iterable[Note]) -> None:
         """The desk has these. Raises Unavailable or Conflict."""
+        await self._write([(note, de.DeskNoted(over=note.over)) for note in notes])
+
+    async def refused(self, notes: Iterable[tuple[Note, str]]) -> None:
+        """The desk will never have these; with its code. Raises Unavailable or Conflict."""
+        await self._write([(note, de.DeskUntold(note.item.id, code)) for note, code in notes])
+
+    async def _write(self, notes: Sequence[tuple[Note, Event]]) -> None:
         changes = Changes(self._linked.account, self._context.clock.now())
-        for note in notes:
+        for note, event in notes:
             changes.puts.append(note.row)
-            changes.loose.append(Loose("ticket", note.ticket, de.DeskNoted(over=note.over), self._linked.channel))
+            changes.loose.append(Loose("ticket", note.ticket, event, self._linked.channel))
         if changes.puts:
             await self._context.store.commit(changes)
 

@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
+from heliograph.domain.desk_events import DeskLinked
 from heliograph.ports.desk import Desk
 from heliograph.ports.store import Changes, Conflict, Unavailable
-from heliograph.services import desk_links
+from heliograph.services import desk_links, desk_replies
 from heliograph.services.context import Context
 from heliograph.services.desk_links import Linked
 from heliograph.services.desk_mirror import Mirror, Pauses
@@ -37,7 +38,7 @@ class Desking:
             for both in self._wanted.get(changes.account, {}).values():
                 for wanted in both:
                     wanted.set()
-        if any(loose.event.kind == "desk_linked" for loose in changes.loose):
+        if any(isinstance(loose.event, DeskLinked) for loose in changes.loose):
             self._links_wanted.set()
 
     def start(self) -> None:
@@ -69,7 +70,7 @@ class Desking:
 
     async def _look(self) -> None:
         found = [linked for linked in await desk_links.all_links(self._context.store) if linked.link.desk == self._desk.name]
-        wanted = {(linked.account, linked.channel): linked for linked in found if linked.link.standing != desk_links.REMOVED}
+        wanted = {(linked.account, linked.channel): linked for linked in found if await self._has_work(linked)}
         for key in [key for key in self._mirrors if key not in wanted]:
             self._mirrors.pop(key).cancel()
             await self._leave(key[1])
@@ -77,6 +78,10 @@ class Desking:
             self._wanted.setdefault(linked.account, {}).setdefault(linked.channel, (asyncio.Event(), asyncio.Event()))
             if key not in self._mirrors or self._mirrors[key].done():
                 self._mirrors[key] = asyncio.create_task(self._mirror(linked), name=f"desk-{linked.channel}")
+
+    async def _has_work(self, linked: Linked) -> bool:
+        # Replies that waited for files as the connection was removed are told about and made way for.
+        return linked.link.standing != desk_links.REMOVED or bool(await desk_replies.pending(self._context, linked))
 
     async def _leave(self, channel: str) -> None:
         with contextlib.suppress(Unavailable):
