@@ -21,6 +21,9 @@ NAMES: dict[str, str] = {
     "expire:before_commit": "an interrupted attempt was found and not written down",
     "ingest:before_commit": "a webhook has arrived and is not saved",
     "ingest:after_commit": "it is saved, and the provider was not told",
+    "desk_reply:after_commit": "a reply that waits for its files is saved, and the desk beside ours was not told",
+    "desk_mirror:pushed": "a desk beside ours has something new, and that is only in memory",
+    "desk_mirror:before_commit": "it is about to be written down how far that desk has come",
 }
 VARIABLE, ALLOWED = "HELIOGRAPH_FAILPOINT", "HELIOGRAPH_TESTING"
 
