@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -22,79 +21,37 @@ from heliograph.ports.provider import (
     Unknown,
     Valid,
 )
-from heliograph.providers.http import AiohttpHttp
-from heliograph.providers.line import Line
-from heliograph.sandbox.direct.service import DirectService
-from heliograph.sandbox.direct.state import Account
-from heliograph.sandbox.faults import Fault, Mode
-from heliograph.sandbox.server import RunningSandbox, new_sandbox, start
-from heliograph.sandbox.wire import Request, Upload
-from tests.sandbox.listening import Listening
+from heliograph.sandbox.faults import Mode
+from heliograph.sandbox.wire import Upload
+from tests.sandbox.both_ways import Connected, connected
 
 KEY = "dlv_01h9key.1"
 PICTURE = Media(MediaKind.IMAGE, "a.png", "image/png", 10, file="f", caption="look")
 URL = "https://desk.example/files/a.png"
 
 
-@dataclass
-class Setup:
-    """A provider connected to a running sandbox, and what comes in."""
-
-    running: RunningSandbox
-    line: Line
-    listening: Listening
-    account: Account
-
-    @property
-    def service(self) -> DirectService:
-        return self.running.sandbox.direct["line"]
-
-    @property
-    def friend(self) -> str:
-        return next(iter(self.account.conversations))
+class Setup(Connected):
+    """How this service is written to."""
 
     @property
     def group(self) -> str:
         return list(self.account.conversations)[1]
 
     async def send(self, *contents: Content, to: str = "", key: str = KEY) -> Any:
-        part = self.line.render(contents or [Text("hello")])[0]
-        return await self.line.send(Address(to or self.friend), dataclasses.replace(part, url=URL) if part.media else part, key)
-
-    def fault(self, mode: Mode, **more: Any) -> None:
-        self.running.sandbox.faults.set(Fault("line", mode, **more))
-
-    def act(self, name: str, body: Any = None, *files: Upload, to: str = "") -> Any:
-        return self.service.acts[name](to or self.friend, body or {}, Request("POST", "/", files=files))
-
-    def seen(self, to: str = "") -> list[Any]:
-        return [each for each in self.service.phone(to or self.friend)["messages"] if not each["mine"]]
-
-    async def message(self, content: type) -> InboundMessage:
-        found = await self.listening.until(
-            lambda fact: isinstance(fact, InboundMessage) and any(isinstance(each, content) for each in fact.contents)
-        )
-        assert isinstance(found, InboundMessage)
-        return found
+        part = self.provider.render(contents or [Text("hello")])[0]
+        return await self.provider.send(Address(to or self.first), dataclasses.replace(part, url=URL) if part.media else part, key)
 
 
 @pytest.fixture
 async def setup() -> AsyncIterator[Setup]:
-    sandbox = new_sandbox(seed=1)
-    running = await start(host="127.0.0.1", port=0, sandbox=sandbox)
-    async with Listening() as listening, AiohttpHttp(guarded=True, allow=("127.0.0.0/8",)) as http:
-        config = sandbox.seed_direct("line", webhook_url=listening.url)
-        line = Line({**config, "base_url": running.urls["line"], "webhook_url": listening.url}, http)
-        listening.provider = line
-        (account,) = sandbox.direct["line"].accounts.values()
-        yield Setup(running, line, listening, account)
-    await running.stop()
+    async with connected(Setup, "line") as setup:
+        yield setup
 
 
 async def test_the_account_is_checked(setup: Setup) -> None:
-    assert await setup.line.check() == Valid(f"bot:{setup.account.id}")
+    assert await setup.provider.check() == Valid(f"bot:{setup.account.id}")
     setup.account.revoked = True
-    result = await setup.line.check()
+    result = await setup.provider.check()
     assert isinstance(result, Invalid) and result.reason is Reason.BAD_CREDENTIALS
 
 
@@ -110,7 +67,7 @@ async def test_a_reply_is_seen(setup: Setup) -> None:
 async def test_a_blocked_contact_is_told_of_and_sees_nothing(setup: Setup) -> None:
     setup.act("block", {"blocked": True})
     fact = await setup.listening.until(lambda fact: isinstance(fact, ContactBlocked))
-    assert fact.blocked and fact.contact == setup.friend
+    assert fact.blocked and fact.contact == setup.first
     assert isinstance(await setup.send(), Accepted), "LINE takes it all the same"
     assert setup.seen() == []
     setup.act("block", {"blocked": False})
@@ -167,7 +124,7 @@ async def test_refusals_have_their_reasons(setup: Setup) -> None:
 async def test_what_a_contact_sends_comes_in(setup: Setup) -> None:
     setup.act("text", {"text": "Where is my parcel? 📦"})
     text = await setup.message(Text)
-    assert (text.conversation, text.contact, text.contents) == (setup.friend, setup.friend, (Text("Where is my parcel? 📦"),))
+    assert (text.conversation, text.contact, text.contents) == (setup.first, setup.first, (Text("Where is my parcel? 📦"),))
     setup.act("location", {"latitude": 51.5, "longitude": -0.12})
     place = (await setup.message(Location)).contents[0]
     assert isinstance(place, Location) and (place.latitude, place.longitude) == (51.5, -0.12)
@@ -180,14 +137,14 @@ async def test_files_are_fetched_by_their_message(setup: Setup) -> None:
     setup.act("file", {"caption": "look"}, Upload("file", "rechnung.pdf", "application/pdf", b"%PDF"))
     (media,) = (await setup.message(Media)).contents
     assert isinstance(media, Media) and (media.name, media.media_type, media.size) == ("rechnung.pdf", "application/pdf", 4)
-    assert await setup.line.fetch_media(media) == b"%PDF"
+    assert await setup.provider.fetch_media(media) == b"%PDF"
     assert (await setup.message(Text)).contents == (Text("look"),)
 
 
 async def test_a_group_is_a_conversation_of_its_own(setup: Setup) -> None:
     setup.act("text", {"text": "All of us ask"}, to=setup.group)
     text = await setup.message(Text)
-    assert (text.conversation, text.contact) == (setup.group, setup.friend)
+    assert (text.conversation, text.contact) == (setup.group, setup.first)
     setup.act("leave", to=setup.group)
     removed = await setup.listening.until(lambda fact: isinstance(fact, ConversationRemoved))
     assert removed.conversation == setup.group
@@ -215,6 +172,6 @@ async def test_a_call_that_was_turned_down_comes_again(setup: Setup) -> None:
 
 async def test_the_webhook_is_registered_by_a_call(setup: Setup) -> None:
     setup.service.set_webhook(setup.account, "")
-    assert await setup.line.register_webhook(setup.listening.url, "unused") == Valid(f"bot:{setup.account.id}")
+    assert await setup.provider.register_webhook(setup.listening.url, "unused") == Valid(f"bot:{setup.account.id}")
     setup.act("text", {"text": "Here"})
     await setup.message(Text)

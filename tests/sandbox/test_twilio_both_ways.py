@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -17,94 +16,62 @@ from heliograph.ports.provider import (
     Deferred,
     InboundMessage,
     Invalid,
-    Receipt,
     Refused,
     Unknown,
     Valid,
 )
-from heliograph.providers.http import AiohttpHttp
-from heliograph.providers.twilio import Twilio
-from heliograph.sandbox.direct.service import DirectService
-from heliograph.sandbox.direct.state import Account
-from heliograph.sandbox.faults import Fault, Mode
-from heliograph.sandbox.server import RunningSandbox, new_sandbox, start
-from heliograph.sandbox.wire import SECOND, Request, Upload
-from tests.sandbox.listening import Listening
+from heliograph.sandbox.faults import Mode
+from heliograph.sandbox.wire import SECOND, Upload
+from tests.sandbox.both_ways import Connected, connected
 
 KEY = "dlv_01h9key.1"
 
 
-@dataclass
-class Setup:
-    """A provider connected to a running sandbox, and what comes in."""
-
-    running: RunningSandbox
-    twilio: Twilio
-    listening: Listening
-    account: Account
-
-    @property
-    def service(self) -> DirectService:
-        return self.running.sandbox.direct["twilio"]
+class Setup(Connected):
+    """How this service is written to."""
 
     @property
     def sms(self) -> str:
-        return next(iter(self.account.conversations))
+        return self.first
 
     @property
     def whatsapp(self) -> str:
         return list(self.account.conversations)[1]
 
     async def send(self, to: str, text: str = "hello", key: str = KEY) -> Any:
-        return await self.twilio.send(Address(to), self.twilio.render([Text(text)])[0], key)
-
-    def fault(self, mode: Mode, **more: Any) -> None:
-        self.running.sandbox.faults.set(Fault("twilio", mode, **more))
-
-    def act(self, name: str, to: str, body: Any, *files: Upload) -> Any:
-        return self.service.acts[name](to, body, Request("POST", "/", files=files))
+        return await self.provider.send(Address(to), self.provider.render([Text(text)])[0], key)
 
 
 @pytest.fixture
 async def setup() -> AsyncIterator[Setup]:
-    sandbox = new_sandbox(seed=1)
-    running = await start(host="127.0.0.1", port=0, sandbox=sandbox)
-    async with Listening() as listening, AiohttpHttp(guarded=True, allow=("127.0.0.0/8",)) as http:
-        config = sandbox.seed_direct("twilio", webhook_url=f"{listening.url}#rc=5&rp=all")
-        twilio = Twilio({**config, "base_url": running.urls["twilio"], "webhook_url": listening.url}, http)
-        listening.provider = twilio
-        yield Setup(running, twilio, listening, sandbox.direct["twilio"].accounts[config["account_sid"]])
-    await running.stop()
-
-
-def level(wanted: ReceiptLevel) -> Any:
-    return lambda fact: isinstance(fact, Receipt) and fact.level is wanted
+    async with connected(Setup, "twilio", fragment="#rc=5&rp=all") as setup:
+        yield setup
 
 
 async def test_the_account_is_checked(setup: Setup) -> None:
-    assert await setup.twilio.check() == Valid(f"account:{setup.account.id}/{setup.account.more['service']}")
+    assert await setup.provider.check() == Valid(f"account:{setup.account.id}/{setup.account.more['service']}")
     setup.account.more["status"] = "suspended"
-    assert await setup.twilio.check() == Invalid(Reason.NOT_PERMITTED, "suspended")
+    assert await setup.provider.check() == Invalid(Reason.NOT_PERMITTED, "suspended")
     setup.account.revoked = True
-    assert isinstance(await setup.twilio.check(), Invalid)
+    assert isinstance(await setup.provider.check(), Invalid)
 
 
 async def test_a_reply_arrives_and_its_receipts_carry_our_key(setup: Setup) -> None:
     taken = await setup.send(setup.whatsapp, "Grüße & 📦")
     assert isinstance(taken, Accepted)
     for wanted in (ReceiptLevel.SENT, ReceiptLevel.DELIVERED):
-        receipt = await setup.listening.until(level(wanted))
+        receipt = await setup.receipt(wanted)
         assert (receipt.key, receipt.provider_id) == (KEY, taken.provider_id)
-    setup.act("read", setup.whatsapp, {})
-    assert (await setup.listening.until(level(ReceiptLevel.READ))).provider_id == taken.provider_id
+    setup.act("read", {}, to=setup.whatsapp)
+    assert (await setup.receipt(ReceiptLevel.READ)).provider_id == taken.provider_id
     (message,) = setup.service.phone(setup.whatsapp)["messages"]
     assert message["text"] == "Grüße & 📦" and not message["mine"]
 
 
 async def test_a_file_goes_by_its_address(setup: Setup) -> None:
     picture = Media(MediaKind.IMAGE, "a.png", "image/png", 10, file="f", caption="look")
-    part = dataclasses.replace(setup.twilio.render([picture])[0], url="https://desk.example/files/a.png")
-    assert isinstance(await setup.twilio.send(Address(setup.sms), part, KEY), Accepted)
+    part = dataclasses.replace(setup.provider.render([picture])[0], url="https://desk.example/files/a.png")
+    assert isinstance(await setup.provider.send(Address(setup.sms), part, KEY), Accepted)
     (message,) = setup.service.phone(setup.sms)["messages"]
     assert message["media"] == {"kind": "image", "url": "https://desk.example/files/a.png", "name": "a.png"}
 
@@ -113,7 +80,7 @@ async def test_a_file_goes_by_its_address(setup: Setup) -> None:
 async def test_a_lost_answer_is_made_up_for_by_the_receipt(setup: Setup, mode: Mode) -> None:
     setup.fault(mode, operation="send", count=1)
     assert isinstance(await setup.send(setup.sms), Unknown)
-    receipt = await setup.listening.until(level(ReceiptLevel.SENT))
+    receipt = await setup.receipt(ReceiptLevel.SENT)
     assert receipt.key == KEY and receipt.provider_id.startswith("SM")
     assert setup.running.sandbox.tally.counts().accepted == 1
 
@@ -138,28 +105,28 @@ async def test_nothing_taken_is_nothing_taken(setup: Setup) -> None:
 async def test_a_message_can_fail_after_it_was_taken(setup: Setup, code: str, reason: Reason) -> None:
     setup.fault(Mode.RECEIPT_FAILURE, error_code=code)
     assert isinstance(await setup.send(setup.sms), Accepted)
-    receipt = await setup.listening.until(level(ReceiptLevel.FAILED))
+    receipt = await setup.receipt(ReceiptLevel.FAILED)
     assert (receipt.reason, receipt.code, receipt.key) == (reason, code, KEY)
 
 
 async def test_the_window_of_whatsapp_closes_after_a_day(setup: Setup) -> None:
     setup.account.conversations[setup.whatsapp].heard -= 25 * 3600 * SECOND
     assert isinstance(await setup.send(setup.whatsapp), Accepted)
-    assert (await setup.listening.until(level(ReceiptLevel.FAILED))).reason is Reason.WINDOW_CLOSED
+    assert (await setup.receipt(ReceiptLevel.FAILED)).reason is Reason.WINDOW_CLOSED
 
 
 async def test_a_contact_can_fall_silent_where_there_is_a_window(setup: Setup) -> None:
-    setup.act("fall_silent", setup.whatsapp, {})
+    setup.act("fall_silent", {}, to=setup.whatsapp)
     assert isinstance(await setup.send(setup.whatsapp), Accepted)
-    assert (await setup.listening.until(level(ReceiptLevel.FAILED))).reason is Reason.WINDOW_CLOSED
+    assert (await setup.receipt(ReceiptLevel.FAILED)).reason is Reason.WINDOW_CLOSED
     with pytest.raises(ValueError, match="window"):
-        setup.act("fall_silent", setup.sms, {})
+        setup.act("fall_silent", {}, to=setup.sms)
     assert [setup.service.phone(place)["window"] for place in (setup.sms, setup.whatsapp)] == [False, True]
 
 
 async def test_a_template_goes_when_the_window_has_closed(setup: Setup) -> None:
     setup.account.conversations[setup.whatsapp].heard = 0
-    provider: Any = setup.twilio
+    provider = setup.provider
     (template,) = await provider.templates()
     (part,) = provider.render([provider.fill(template, ["7001", "today"])])
     assert isinstance(await provider.send(Address(setup.whatsapp), part, KEY), Accepted)
@@ -168,40 +135,40 @@ async def test_a_template_goes_when_the_window_has_closed(setup: Setup) -> None:
 
 
 async def test_what_a_contact_writes_comes_in(setup: Setup) -> None:
-    await setup.twilio.check()  # so that Twilio knows at which address it is asked for files
-    setup.act("text", setup.sms, {"text": "Where is my parcel? +&=% 📦"})
+    await setup.provider.check()  # so that Twilio knows at which address it is asked for files
+    setup.act("text", {"text": "Where is my parcel? +&=% 📦"}, to=setup.sms)
     said = await setup.listening.until(lambda fact: isinstance(fact, InboundMessage))
     assert (said.conversation, said.contents) == (setup.sms, (Text("Where is my parcel? +&=% 📦"),))
-    setup.act("file", setup.whatsapp, {"caption": "look"}, Upload("f", "a.png", "image/png", b"\x89PNG"))
+    setup.act("file", {"caption": "look"}, Upload("f", "a.png", "image/png", b"\x89PNG"), to=setup.whatsapp)
     shown = await setup.listening.until(lambda fact: isinstance(fact, InboundMessage) and fact.conversation == setup.whatsapp)
     (file,) = shown.contents
     assert (file.kind, file.caption, shown.contact_name) == (MediaKind.IMAGE, "look", "Ada (WhatsApp)")
-    assert await setup.twilio.fetch_media(file) == b"\x89PNG"
-    setup.act("location", setup.whatsapp, {"latitude": 52.5, "longitude": 13.4})
+    assert await setup.provider.fetch_media(file) == b"\x89PNG"
+    setup.act("location", {"latitude": 52.5, "longitude": 13.4}, to=setup.whatsapp)
     place = await setup.listening.until(lambda fact: isinstance(fact, InboundMessage) and isinstance(fact.contents[0], Location))
     assert place.contents == (Location(52.5, 13.4),)
-    setup.act("button", setup.whatsapp, {"text": "Yes", "payload": "yes"})
+    setup.act("button", {"text": "Yes", "payload": "yes"}, to=setup.whatsapp)
     tapped = await setup.listening.until(
         lambda fact: isinstance(fact, InboundMessage) and getattr(fact.contents[0], "kind", "") == "button"
     )
     assert tapped.contents[0].summary == "Yes"
     with pytest.raises(ValueError, match="SMS"):
-        setup.act("location", setup.sms, {"latitude": 52.5, "longitude": 13.4})
+        setup.act("location", {"latitude": 52.5, "longitude": 13.4}, to=setup.sms)
 
 
 async def test_stop_and_start(setup: Setup) -> None:
-    setup.act("block", setup.sms, {"blocked": True})
+    setup.act("block", {"blocked": True}, to=setup.sms)
     assert (await setup.listening.until(lambda fact: isinstance(fact, ContactBlocked))).blocked
     result = await setup.send(setup.sms)
     assert isinstance(result, Refused) and result.reason is Reason.BLOCKED
-    setup.act("block", setup.sms, {"blocked": False})
+    setup.act("block", {"blocked": False}, to=setup.sms)
     await setup.listening.until(lambda fact: isinstance(fact, ContactBlocked) and not fact.blocked)
     assert isinstance(await setup.send(setup.sms), Accepted)
 
 
 async def test_a_call_that_failed_comes_again_within_seconds(setup: Setup) -> None:
     setup.listening.refusing += [503, 401]
-    setup.act("text", setup.sms, {"text": "hello"})
+    setup.act("text", {"text": "hello"}, to=setup.sms)
     await setup.listening.until(lambda fact: isinstance(fact, InboundMessage))
     assert len(setup.listening.calls) == 3
 
@@ -213,12 +180,12 @@ def _text_of(content: Any) -> str:
 async def test_what_was_missed_is_read_back(setup: Setup) -> None:
     before = setup.running.sandbox.now() - SECOND
     setup.fault(Mode.WEBHOOK_LOST)
-    setup.act("text", setup.sms, {"text": "first"})
-    setup.act("file", setup.sms, {"caption": "second"}, Upload("f", "a.png", "image/png", b"\x89PNG"))
+    setup.act("text", {"text": "first"}, to=setup.sms)
+    setup.act("file", {"caption": "second"}, Upload("f", "a.png", "image/png", b"\x89PNG"), to=setup.sms)
     await setup.send(setup.sms)
-    facts = [fact for fact in await setup.twilio.history(Address(setup.sms), before - SECOND) if isinstance(fact, InboundMessage)]
+    facts = [fact for fact in await setup.provider.history(Address(setup.sms), before - SECOND) if isinstance(fact, InboundMessage)]
     assert sorted(_text_of(fact.contents[0]) for fact in facts) == ["first", "second"]
     written = {f"message:{post.id}" for post in setup.account.conversations[setup.sms].posts if post.mine}
     assert {fact.event_id for fact in facts} == written and setup.listening.calls == []
     (file,) = [content for fact in facts for content in fact.contents if isinstance(content, Media)]
-    assert await setup.twilio.fetch_media(file) == b"\x89PNG"
+    assert await setup.provider.fetch_media(file) == b"\x89PNG"

@@ -3,13 +3,11 @@
 import dataclasses
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from standardwebhooks.webhooks import Webhook as Official
 
-from heliograph.bootstrap.system import SystemClock
 from heliograph.domain.content import Content, Location, Media, MediaKind, Rich, Text
 from heliograph.domain.outcomes import ReceiptLevel
 from heliograph.domain.reasons import Reason
@@ -22,89 +20,41 @@ from heliograph.ports.provider import (
     Deferred,
     InboundMessage,
     Invalid,
-    Receipt,
     Refused,
     Unknown,
     Valid,
 )
-from heliograph.providers.http import AiohttpHttp
-from heliograph.providers.registry import configured
-from heliograph.sandbox.direct.service import DirectService
-from heliograph.sandbox.direct.state import Account
-from heliograph.sandbox.faults import Fault, Mode
-from heliograph.sandbox.server import RunningSandbox, new_sandbox, start
-from heliograph.sandbox.wire import Request, Upload
+from heliograph.sandbox.faults import Mode
+from heliograph.sandbox.wire import Upload
 from tests.providers.cases_webhook import judge_of
-from tests.sandbox.listening import Listening
+from tests.sandbox.both_ways import Connected, connected
 
 KEY = "dlv_01h9key.1"
 URL = "https://desk.example/files/a.png"
 PICTURE = Media(MediaKind.IMAGE, "a.png", "image/png", 10, file="f", caption="look")
 
 
-@dataclass
-class Setup:
-    """A provider connected to a running sandbox, and what comes in."""
-
-    running: RunningSandbox
-    webhook: Any
-    listening: Listening
-    account: Account
-
-    @property
-    def service(self) -> DirectService:
-        return self.running.sandbox.direct["webhook"]
-
-    @property
-    def room(self) -> str:
-        return next(iter(self.account.conversations))
+class Setup(Connected):
+    """How this service is written to."""
 
     async def send(self, *contents: Content, to: str = "", key: str = KEY) -> Any:
-        part = self.webhook.render(contents or [Text("hello")])[0]
-        return await self.webhook.send(Address(to or self.room), dataclasses.replace(part, url=URL) if part.media else part, key)
-
-    def fault(self, mode: Mode, **more: Any) -> None:
-        self.running.sandbox.faults.set(Fault("webhook", mode, **more))
-
-    def act(self, name: str, body: Any = None, *files: Upload) -> Any:
-        return self.service.acts[name](self.room, body or {}, Request("POST", "/", files=files))
-
-    def seen(self) -> list[Any]:
-        return [each for each in self.service.phone(self.room)["messages"] if not each["mine"]]
-
-    async def message(self, content: type) -> InboundMessage:
-        found = await self.listening.until(
-            lambda fact: isinstance(fact, InboundMessage) and any(isinstance(each, content) for each in fact.contents)
-        )
-        assert isinstance(found, InboundMessage)
-        return found
-
-    async def receipt(self, level: ReceiptLevel) -> Receipt:
-        found = await self.listening.until(lambda fact: isinstance(fact, Receipt) and fact.level is level)
-        assert isinstance(found, Receipt)
-        return found
+        part = self.provider.render(contents or [Text("hello")])[0]
+        return await self.provider.send(Address(to or self.first), dataclasses.replace(part, url=URL) if part.media else part, key)
 
 
 @pytest.fixture
 async def setup() -> AsyncIterator[Setup]:
-    sandbox = new_sandbox(seed=1)
-    running = await start(host="127.0.0.1", port=0, sandbox=sandbox)
-    async with Listening() as listening, AiohttpHttp(guarded=True, allow=("127.0.0.0/8",)) as http:
-        config = sandbox.seed_direct("webhook") | {"base_url": running.urls["webhook"], "webhook_url": listening.url}
-        webhook: Any = configured("webhook", config, http, SystemClock())
-        listening.provider = webhook
-        (account,) = sandbox.direct["webhook"].accounts.values()
-        assert await webhook.check() == Valid(f"webhook:{account.id}"), "and from now on it knows where events go"
-        yield Setup(running, webhook, listening, account)
-        for call in listening.calls:
+    async with connected(Setup, "webhook", told=False) as setup:
+        assert await setup.provider.check() == Valid(f"webhook:{setup.account.id}"), "and from now on it knows where events go"
+        yield setup
+        for call in setup.listening.calls:
             judge_of("events").validate(json.loads(call.body))
-            Official(account.secret).verify(call.body, dict(call.headers))
-    await running.stop()
+            Official(setup.account.secret).verify(call.body, dict(call.headers))
 
 
 async def test_other_credentials_are_other_people_s(setup: Setup) -> None:
     setup.account.revoked = True
-    result = await setup.webhook.check()
+    result = await setup.provider.check()
     assert isinstance(result, Invalid) and result.reason is Reason.BAD_CREDENTIALS
     assert isinstance(await setup.send(), Refused)
 
@@ -173,12 +123,12 @@ async def test_refusals_have_their_reasons(setup: Setup) -> None:
 
 async def test_sending_may_be_refused_while_the_service_is_well(setup: Setup) -> None:
     setup.fault(Mode.NOT_PERMITTED)
-    assert isinstance(await setup.webhook.check(), Valid)
+    assert isinstance(await setup.provider.check(), Valid)
     assert isinstance(await setup.send(), Refused)
 
 
 async def test_a_conversation_that_moved_is_followed(setup: Setup) -> None:
-    old = setup.room
+    old = setup.first
     new = setup.act("move")["conversation"]
     moved = await setup.listening.until(lambda fact: isinstance(fact, ConversationMoved))
     assert (moved.old, moved.new) == (old, new)
@@ -189,13 +139,13 @@ async def test_a_conversation_that_moved_is_followed(setup: Setup) -> None:
 async def test_what_a_contact_sends_comes_in(setup: Setup) -> None:
     setup.act("text", {"text": "Where is my parcel? 📦"})
     text = await setup.message(Text)
-    assert (text.conversation, text.contact_name, text.contents) == (setup.room, "Ada", (Text("Where is my parcel? 📦"),))
+    assert (text.conversation, text.contact_name, text.contents) == (setup.first, "Ada", (Text("Where is my parcel? 📦"),))
     setup.act("location", {"latitude": 51.5, "longitude": -0.12})
     assert (await setup.message(Location)).contents == (Location(51.5, -0.12),)
     setup.act("file", {"caption": "look"}, Upload("file", "a.png", "image/png", b"\x89PNG"))
     (media,) = (await setup.message(Media)).contents
     assert isinstance(media, Media) and (media.name, media.size, media.caption) == ("a.png", 4, "look")
-    assert await setup.webhook.fetch_media(media) == b"\x89PNG"
+    assert await setup.provider.fetch_media(media) == b"\x89PNG"
 
 
 async def test_what_came_twice_has_one_id(setup: Setup) -> None:

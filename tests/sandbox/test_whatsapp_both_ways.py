@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -18,79 +17,47 @@ from heliograph.ports.provider import (
     InboundMessage,
     Invalid,
     PollFailed,
-    Receipt,
     Refused,
     Unknown,
     Valid,
 )
-from heliograph.providers.http import AiohttpHttp
-from heliograph.providers.whatsapp import WhatsApp
-from heliograph.sandbox.direct.service import DirectService
-from heliograph.sandbox.direct.state import Account, Conversation
-from heliograph.sandbox.faults import Fault, Mode
-from heliograph.sandbox.server import RunningSandbox, new_sandbox, start
-from heliograph.sandbox.wire import SECOND, Json, Request, Upload
-from tests.sandbox.listening import Listening
+from heliograph.sandbox.direct.state import Conversation
+from heliograph.sandbox.faults import Mode
+from heliograph.sandbox.wire import SECOND, Json, Upload
+from tests.sandbox.both_ways import Connected, connected
 
 KEY = "dlv_01h9key.1"
 PDF = Media(MediaKind.FILE, "bill.pdf", "application/pdf", 4, file="f", caption="your bill")
 
 
-@dataclass
-class Setup:
-    """A provider connected to a running sandbox, and what comes in."""
-
-    running: RunningSandbox
-    whatsapp: WhatsApp
-    listening: Listening
-    account: Account
-    place: Conversation
+class Setup(Connected):
+    """How this service is written to."""
 
     @property
-    def service(self) -> DirectService:
-        return self.running.sandbox.direct["whatsapp"]
+    def place(self) -> Conversation:
+        return self.account.conversations[self.first]
 
     @property
     def shown(self) -> list[Json]:
         return list(self.service.phone(self.place.id)["messages"])
 
     async def send(self, content: Content | None = None, *, to: str = "", data: bytes = b"%PDF", key: str = KEY) -> Any:
-        (part,) = self.whatsapp.render([content or Text("hello")])
+        (part,) = self.provider.render([content or Text("hello")])
         if part.media is not None:
             part = dataclasses.replace(part, data=data)
-        return await self.whatsapp.send(Address(to or self.place.id), part, key)
-
-    def fault(self, mode: Mode, **more: Any) -> None:
-        self.running.sandbox.faults.set(Fault("whatsapp", mode, **more))
-
-    def act(self, name: str, body: Json, *files: Upload) -> Any:
-        return self.service.acts[name](self.place.id, body, Request("POST", "/", files=files))
+        return await self.provider.send(Address(to or self.place.id), part, key)
 
     async def written(self, kind: type[Content]) -> tuple[InboundMessage, Any]:
         """The message with content of a kind that has come in, and that content."""
-        fact = await self.listening.until(
-            lambda fact: isinstance(fact, InboundMessage) and any(isinstance(each, kind) for each in fact.contents)
-        )
+        fact = await self.message(kind)
         return fact, next(each for each in fact.contents if isinstance(each, kind))
-
-    async def receipt(self, level: ReceiptLevel) -> Receipt:
-        found = await self.listening.until(lambda fact: isinstance(fact, Receipt) and fact.level is level)
-        assert isinstance(found, Receipt)
-        return found
 
 
 @pytest.fixture
 async def setup() -> AsyncIterator[Setup]:
-    sandbox = new_sandbox(seed=1)
-    sandbox.settings.user_after = 0.1
-    running = await start(host="127.0.0.1", port=0, sandbox=sandbox)
-    async with Listening() as listening, AiohttpHttp(guarded=True, allow=("127.0.0.0/8",)) as http:
-        config = sandbox.seed_direct("whatsapp", webhook_url=listening.url)
-        whatsapp = WhatsApp({**config, "base_url": running.urls["whatsapp"], "webhook_url": listening.url}, http)
-        listening.provider = whatsapp
-        account = sandbox.direct["whatsapp"].accounts[config["phone_number_id"]]
-        yield Setup(running, whatsapp, listening, account, next(iter(account.conversations.values())))
-    await running.stop()
+    async with connected(Setup, "whatsapp") as setup:
+        setup.running.sandbox.settings.user_after = 0.1
+        yield setup
 
 
 # --- out ----------------------------------------------------------------------------------------------------
@@ -133,12 +100,12 @@ async def test_a_template_goes_out_when_the_window_has_closed(setup: Setup) -> N
     assert isinstance(await setup.send(), Accepted)
     failed = await setup.receipt(ReceiptLevel.FAILED)
     assert (failed.key, failed.reason, failed.code) == (KEY, Reason.WINDOW_CLOSED, "131047")
-    found = {(each.name, each.language): each for each in await setup.whatsapp.templates()}
+    found = {(each.name, each.language): each for each in await setup.provider.templates()}
     assert set(found) == {
         ("conversation_follow_up", "en_US"), ("conversation_follow_up", "de"), ("appointment", "en_US"), ("hello_world", "en_US"),
     }  # fmt: skip
     for name, language, values in (("conversation_follow_up", "de", ["Ada", "7001"]), ("appointment", "en_US", ["Ada", "Monday"])):
-        filled = setup.whatsapp.fill(found[name, language], values)
+        filled = setup.provider.fill(found[name, language], values)
         assert isinstance(await setup.send(filled), Accepted)
         assert setup.shown[-1]["text"] == filled.summary
     wrong = Rich("template", "x", {"name": "appointment", "language": "en_US", "values": [["name", "Ada"]]})
@@ -177,14 +144,14 @@ async def test_what_the_contact_sends_comes_in(setup: Setup) -> None:
     assert fact.occurred_at > 0
     _, media = await setup.written(Media)
     assert (media.media_type, media.caption) == ("image/jpeg", "broken")
-    assert await setup.whatsapp.fetch_media(media) == b"JPEG"
+    assert await setup.provider.fetch_media(media) == b"JPEG"
     _, place = await setup.written(Location)
     assert (place.latitude, place.longitude) == (52.5, 13.4)
     setup.act("choose", {"id": "y", "title": "Yes"})
     _, chosen = await setup.written(Rich)
     assert (chosen.kind, chosen.summary) == ("button_reply", "Yes")
     with pytest.raises(PollFailed) as failed:
-        await setup.whatsapp.fetch_media(dataclasses.replace(media, remote="12345"))
+        await setup.provider.fetch_media(dataclasses.replace(media, remote="12345"))
     assert failed.value.result.code == "100/33"
 
 
@@ -212,9 +179,9 @@ async def test_a_call_signed_with_another_secret_is_not_taken(setup: Setup) -> N
 
 
 async def test_check_knows_whose_number_it_is(setup: Setup) -> None:
-    assert await setup.whatsapp.check() == Valid(f"phone:{setup.account.id}")
+    assert await setup.provider.check() == Valid(f"phone:{setup.account.id}")
     setup.service.revoke(setup.account.key, revoked=True)
-    checked = await setup.whatsapp.check()
+    checked = await setup.provider.check()
     assert isinstance(checked, Invalid) and checked.reason is Reason.BAD_CREDENTIALS
     for content in (None, PDF):
         refused = await setup.send(content)
