@@ -1,5 +1,6 @@
 """A drill that is stopped, or killed, leaves nothing running."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -13,12 +14,12 @@ import pytest
 PATIENCE = 60.0
 
 
-def seen(ask: Callable[[], bool]) -> None:
+async def seen(ask: Callable[[], bool]) -> None:
     """Wait for it."""
     deadline = time.monotonic() + PATIENCE
     while not ask():
         assert time.monotonic() < deadline
-        time.sleep(0.05)
+        await asyncio.sleep(0.05)
 
 
 def of_folder(folder: Path) -> list[int]:
@@ -35,30 +36,31 @@ def of_folder(folder: Path) -> list[int]:
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="reads /proc")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_the_server_ends_with_whoever_needed_it(tmp_path: Path, number: signal.Signals) -> None:
-    text = "import time; from tools.postgres import postgres\nwith postgres() as address: print(address, flush=True); time.sleep(600)"
+async def test_the_server_ends_with_whoever_needed_it(server_folder: Path, number: signal.Signals) -> None:
+    text = "import sys\nfrom tools.postgres import postgres\nwith postgres() as address: print(address, flush=True); sys.stdin.read()"
     user = subprocess.Popen(
-        [sys.executable, "-c", text], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, "TMPDIR": str(tmp_path)}
-    )
+        [sys.executable, "-c", text], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(server_folder)},
+    )  # fmt: skip
     try:
         assert user.stdout is not None and user.stdout.readline().startswith(b"postgresql://")
-        assert of_folder(tmp_path) and any(tmp_path.glob("heliograph-*"))
+        assert of_folder(server_folder) and any(server_folder.glob("heliograph-*"))
         user.send_signal(number)
-        seen(lambda: not of_folder(tmp_path) and not any(tmp_path.glob("heliograph-*")))
+        await seen(lambda: not of_folder(server_folder) and not any(server_folder.glob("heliograph-*")))
     finally:
         user.kill()
         user.communicate()
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="reads /proc")
-def test_a_drill_that_is_stopped_stops_its_processes(tmp_path: Path) -> None:
+async def test_a_drill_that_is_stopped_stops_its_processes(tmp_path: Path) -> None:
     drill = subprocess.Popen(
         [sys.executable, "-m", "heliograph", "drill", "D", "--keep", str(tmp_path / "kept"), "--build", str(tmp_path)],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
         # The drill itself, and a desk of its own.
-        seen(lambda: len(of_folder(tmp_path)) > 1)
+        await seen(lambda: len(of_folder(tmp_path)) > 1)
         drill.send_signal(signal.SIGTERM)
         assert drill.wait(PATIENCE)
         assert not of_folder(tmp_path)
