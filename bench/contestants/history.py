@@ -23,7 +23,8 @@ CONVERSATIONS = (
     f"FROM n WHERE i % {REPLIES_PER_CONVERSATION} = 0",
     f"{NUMBERS} INSERT INTO ticket SELECT :account, {TICKET}, -i - 1, {CONVERSATION}, :channel, :contact, 'solved', 1, 1 "
     f"FROM n WHERE i % {REPLIES_PER_CONVERSATION} = 0",
-    f"{NUMBERS} INSERT INTO lane SELECT :account, {CONVERSATION}, :channel, {REPLIES_PER_CONVERSATION}, NULL, NULL, 0, NULL, '', 0, "
+    f"{NUMBERS} INSERT INTO lane (account, id, channel, tail, head, ready_at, not_before, blocked, owner, lease_until, fence) "
+    f"SELECT :account, {CONVERSATION}, :channel, {REPLIES_PER_CONVERSATION}, NULL, NULL, 0, NULL, '', 0, "
     f"{REPLIES_PER_CONVERSATION} FROM n WHERE i % {REPLIES_PER_CONVERSATION} = 0",
 )
 REPLIES = (
