@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -190,6 +190,12 @@ class HostStore:
         await self._act(lambda: self._host.sim.store.commit(changes))
         if self.on_committed is not None:
             self.on_committed(changes)
+
+    async def commit_all(self, acts: Sequence[Changes]) -> None:
+        await self._act(lambda: self._host.sim.store.commit_all(acts))
+        if self.on_committed is not None:
+            for changes in acts:
+                self.on_committed(changes)
 
     async def commit_and_claim(self, changes: Changes, *, worker: str, lease_until: int) -> Claimed | None:
         store = self._host.sim.store

@@ -166,6 +166,13 @@ class Store(Protocol):
         """Write it all, durably. Raises Conflict, Fenced, Duplicate or Unavailable."""
         ...
 
+    async def commit_all(self, acts: Sequence[Changes]) -> None:
+        """Write acts of one account one after the other in one transaction: all of them, or none where one is refused.
+
+        An act may build on those before it. Raises what `commit` raises.
+        """
+        ...
+
     async def commit_and_claim(self, changes: Changes, *, worker: str, lease_until: int) -> Claimed | None:
         """Commit an act that gives back one lane, and take that lane again at once if its next head may start now.
 

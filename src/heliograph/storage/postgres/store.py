@@ -1,6 +1,6 @@
 """The Store on PostgreSQL, for any number of processes."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import asyncpg
@@ -11,7 +11,7 @@ from heliograph.storage.migrations import Applied, available, pending
 from heliograph.storage.named import load
 from heliograph.storage.postgres.claiming import Claim
 from heliograph.storage.postgres.sessions import EVERY_ACCOUNT, Sessions, store_errors
-from heliograph.storage.postgres.transaction import Queries
+from heliograph.storage.postgres.transaction import Lane, Queries
 from heliograph.storage.postgres.turns import Turns
 from heliograph.storage.postgres.wakeup import Wakeup
 from heliograph.storage.postgres.writer import Writer
@@ -76,12 +76,23 @@ class PostgresStore(Reads):
 
     async def commit(self, changes: Changes) -> None:
         """See ports.store."""
-        touched = await self._writer.do(changes)
+        self._tell([changes], touched=await self._writer.do(changes))
+
+    async def commit_all(self, acts: Sequence[Changes]) -> None:
+        """See ports.store."""
+        if len(acts) == 1:
+            # With whatever else waits.
+            await self.commit(acts[0])
+        else:
+            self._tell(acts, touched=await self._writer.do_all(acts))
+
+    def _tell(self, acts: Sequence[Changes], *, touched: set[Lane]) -> None:
         if touched:
             self._wakeup.touched()
             self._heard()
         if self.on_committed is not None:
-            self.on_committed(changes)
+            for changes in acts:
+                self.on_committed(changes)
 
     async def commit_and_claim(self, changes: Changes, *, worker: str, lease_until: int) -> Claimed | None:
         """See ports.store. Claims of many lanes share one statement here, so the next round is the better place."""

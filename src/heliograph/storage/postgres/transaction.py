@@ -70,6 +70,24 @@ class Transaction:
             await self._write(passed, found)
         return outcomes
 
+    async def apply_all(self, acts: Sequence[Changes]) -> set[Lane]:
+        """Write acts of which each may build on those before it. Returns the lanes that they touched; raises why one is refused."""
+        touched: set[Lane] = set()
+        while acts:
+            found = await self._look(acts)
+            passed: list[Changes] = []
+            for act in acts:
+                outcome = _judge(act, found)
+                if outcome is None:
+                    break
+                if not isinstance(outcome, set):
+                    raise outcome
+                passed.append(act)
+                touched |= outcome
+            await self._write(passed, found)
+            acts = acts[len(passed) :]
+        return touched
+
     async def _look(self, acts: Sequence[Changes]) -> Found:
         lanes = await self._lock_lines(acts)
         deliveries: set[Lane] = set()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 from heliograph.ports.store import Changes, Unavailable
@@ -35,6 +36,17 @@ class Writer:
         if self._task is None:
             self._task = loop.create_task(self._drain())
         return await future
+
+    async def do_all(self, acts: Sequence[Changes]) -> set[Lane]:
+        """Write acts that build on each other, in a transaction of their own. See `do`."""
+        if self._closed:
+            raise Unavailable("the store is closed")
+
+        async def body(connection: Any) -> set[Lane]:
+            return await Transaction(connection, self._queries, self._release, self._lines).apply_all(acts)
+
+        with store_errors():
+            return await self._sessions.transact(body)
 
     async def _drain(self) -> None:
         try:

@@ -1,6 +1,6 @@
 """A look into one SQLite file beside the process that holds the writer role."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,6 +31,10 @@ class SqliteReader(Reads):
             raise Unavailable(type(broken).__name__) from broken
 
     async def commit(self, changes: Changes) -> None:
+        """Always raises Unavailable."""
+        self._refuse()
+
+    async def commit_all(self, acts: Sequence[Changes]) -> None:
         """Always raises Unavailable."""
         self._refuse()
 

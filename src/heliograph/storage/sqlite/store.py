@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,6 +81,12 @@ class SqliteStore(Reads):
     async def commit(self, changes: Changes) -> None:
         """See ports.store."""
         self._tell(changes, touched=await self._writer.do(lambda tx: tx.apply(changes)))
+
+    async def commit_all(self, acts: Sequence[Changes]) -> None:
+        """See ports.store."""
+        touched = await self._writer.do(lambda tx: [tx.apply(changes) for changes in acts])
+        for changes, of_lanes in zip(acts, touched, strict=True):
+            self._tell(changes, touched=of_lanes)
 
     async def commit_and_claim(self, changes: Changes, *, worker: str, lease_until: int) -> Claimed | None:
         """See ports.store."""
