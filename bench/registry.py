@@ -1,6 +1,6 @@
 """Every contestant of the benchmark, in the order of the table. A new one is registered here and nowhere else."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Kind = Literal["provider", "limit", "heliograph", "peer", "figures"]
@@ -69,6 +69,18 @@ PEERS = (
         keeps_order=False,
         options={"pool": "prefork", "slots": 2, "prefetch": 16},
     ),
+)
+
+_BURST = Contestant(
+    name="burst",
+    label="another account's replies while 10,000 of one account wait",
+    module="bench.contestants.burst",
+    kind="figures",
+    replies=40_000,
+    quick_replies=6_000,
+    options={"waiting": 10_000, "quick_waiting": 1_000, "per_second": 100},
+    timeout_s=400,
+    rounds=1,
 )
 
 # Heliograph's own: one entry for each way of running it that is measured, and for each figure.
@@ -147,29 +159,8 @@ HELIOGRAPH = (
         timeout_s=400,
         rounds=1,
     ),
-    Contestant(
-        name="burst",
-        label="another account's replies while 10,000 of one account wait",
-        module="bench.contestants.burst",
-        kind="figures",
-        replies=40_000,
-        quick_replies=6_000,
-        options={"waiting": 10_000, "quick_waiting": 1_000, "per_second": 100},
-        timeout_s=400,
-        rounds=1,
-    ),
-    Contestant(
-        name="burst_postgres",
-        label="the same on PostgreSQL",
-        module="bench.contestants.burst",
-        kind="figures",
-        replies=16_000,
-        quick_replies=0,
-        needs=_POSTGRES,
-        options={"waiting": 10_000, "quick_waiting": 1_000, "per_second": 100},
-        timeout_s=400,
-        rounds=1,
-    ),
+    _BURST,
+    replace(_BURST, name="burst_postgres", label="the same on PostgreSQL", replies=16_000, quick_replies=0, needs=_POSTGRES),
     Contestant(
         name="ledger_growth",
         label="cost of a reply as the ledger grows",
