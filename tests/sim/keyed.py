@@ -31,7 +31,7 @@ from heliograph.ports.provider import (
 )
 from heliograph.providers import certainty
 from heliograph.sandbox.faults import Fault, Faults, Mode, carry_out, network_outcome
-from heliograph.sandbox.journal import describe
+from heliograph.sandbox.journal import noted
 from heliograph.sandbox.wire import SECOND, Outcome, Rand, Request, Response, answer
 from heliograph.sandbox.world import Sandbox
 
@@ -68,8 +68,7 @@ class KeyedService:
             strike = self.faults.strike(BORROWED, name, group, "")
             take: Callable[[], Response] = (lambda: self._take(body)) if group == "send" else (lambda: answer(200, {"id": "me"}))
             outcome = carry_out(strike, self._sandbox.now, _refuse, take)
-        arrival.outcome = describe(outcome)
-        return outcome
+        return noted(arrival, outcome)
 
     def _take(self, body: Mapping[str, Any]) -> Response:
         at, key = self._sandbox.now(), str(body["key"])
