@@ -59,14 +59,16 @@ async def _one(scenario: Scenario, store: str, server: str, *, uncompressed: boo
     folder = (keep or Path(tempfile.mkdtemp(prefix="heliograph-drill-"))) / f"{scenario.letter.replace('/', '-')}-{store}"
     outage = OUTAGE if scenario.letter != "F" else NINE_MINUTES if uncompressed else COMPRESSED
     begun = time.monotonic()
-    async with _database(server if store == "postgres" else "") as database, place(folder, database) as made:
-        run = Run(made, outage)
-        try:
-            await scenario.run(run)
-        except (NotDrilled, TimeoutError) as broken:
-            run.missed.append(f"it could not be drilled to its end: {str(broken) or 'out of time'}")
-    if keep is None:
-        shutil.rmtree(folder.parent, ignore_errors=True)
+    try:
+        async with _database(server if store == "postgres" else "") as database, place(folder, database) as made:
+            run = Run(made, outage)
+            try:
+                await scenario.run(run)
+            except (NotDrilled, TimeoutError) as broken:
+                run.missed.append(f"it could not be drilled to its end: {str(broken) or 'out of time'}")
+    finally:
+        if keep is None:
+            shutil.rmtree(folder.parent, ignore_errors=True)
     return as_json(scenario, store, run) | {"seconds": round(time.monotonic() - begun, 1)}
 
 
