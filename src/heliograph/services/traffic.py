@@ -18,6 +18,8 @@ SILENT = frozenset({Reason.NO_ANSWER, Reason.NETWORK, Reason.PROVIDER_DOWN})
 #: Share of what is free that channels get which this process has never used.
 STRANGERS = 4
 Key = tuple[str, str]
+#: A provider and a host.
+Place = tuple[str, str]
 Name = TypeVar("Name")
 
 
@@ -31,7 +33,7 @@ class Traffic:
         self._channels: dict[Key, tuple[Bulkhead, ...]] = {}
         self._known: dict[Key, Connected] = {}
         self._accounts: dict[str, Bulkhead] = {}
-        self._places: dict[tuple[str, str], Bulkhead] = {}
+        self._places: dict[Place, Bulkhead] = {}
         self._apps: dict[tuple[str, str], Bulkhead] = {}
         self._now = 0
         #: What the last claim may still take of each bulkhead that it has asked about.
@@ -56,7 +58,7 @@ class Traffic:
         channel = connected.channel
         known = self._channels.get(key)
         spec, config = connected.spec, msgspec.json.decode(channel.config)
-        place = self._shared(self._places, Kind.PLACE, (spec.name, _host(config)))
+        place = self._shared(self._places, Kind.PLACE, place_of(connected))
         mine = known[0] if known is not None and known[0].place is place else self._bulkheads.new(Kind.CHANNEL, place)
         account = self._shared(self._accounts, Kind.ACCOUNT, channel.account)
         bulkheads = [mine, account, place]
@@ -176,8 +178,13 @@ class Traffic:
                 bulkhead.window.silent(started_at)
 
 
+def place_of(connected: Connected) -> Place:
+    """Where a channel's provider is reached."""
+    return connected.spec.name, _host(msgspec.json.decode(connected.channel.config))
+
+
 def _host(config: dict[str, object]) -> str:
-    """Where the provider is reached, as far as a channel says so itself: "" is where all of its kind are."""
+    """The host, as far as a channel says so itself: "" is where all of its kind are."""
     try:
         return urlsplit(str(config.get("base_url") or "").lower()).netloc
     except ValueError:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 
 from heliograph.ports import rows
@@ -11,6 +11,7 @@ from heliograph.ports.store import Conflict, Unavailable
 from heliograph.services import catch_up, probe, receipts, settle, sharing
 from heliograph.services.context import Context
 from heliograph.services.holds import Holds
+from heliograph.services.traffic import Place, place_of
 from heliograph.worker.delivering import DeliveryLoop
 from heliograph.worker.errands import Errands
 from heliograph.worker.polling import Poller
@@ -23,6 +24,9 @@ ROUTINE_PROBE = 60.0
 LISTEN_ROUND = 10.0
 #: Look-ups that one round begins at most.
 SETTLED_AT_ONCE = 100
+#: Look-ups, probes for a reason and routine probes at one place at once, each: a tenth of the calls that a process has by default, so
+#: that a place where a thousand channels hang holds few of them.
+AT_ONE_PLACE = 10
 
 
 class Worker:
@@ -42,7 +46,7 @@ class Worker:
         self.delivery = DeliveryLoop(context, holds, worker=name, concurrency=concurrency, lease=lease)
         self._tasks: list[asyncio.Task[None]] = []
         self._polls: dict[str, asyncio.Task[None]] = {}
-        self._settling, self._probing = Errands(self._run_errand), Errands(self._run_errand)
+        self._settling, self._probing, self._routine = (Errands(self._run_errand, at_once=AT_ONE_PLACE) for _ in range(3))
         self._orphans = receipts.BEGINNING
         #: Channels that were caught up by this process, and so are marked as listening since.
         self._listening: set[str] = set()
@@ -64,12 +68,16 @@ class Worker:
     async def stop(self) -> None:
         """Finish the calls under way and end."""
         self.delivery.stop()
-        for task in [*self._tasks[1:], *self._polls.values(), *self._settling.tasks, *self._probing.tasks]:
+        for task in [*self._tasks[1:], *self._polls.values(), *self._errands()]:
             task.cancel()
         await asyncio.gather(*self._polls.values(), return_exceptions=True)
         # Calls under way may take long; what comes in need not wait for them.
         await self._leave(list(self._polls))
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _errands(self) -> Iterator[asyncio.Task[None]]:
+        for errands in (self._settling, self._probing, self._routine):
+            yield from errands.tasks
 
     async def _forever(self, once: Callable[[], Awaitable[object]], pause: float) -> None:
         while True:
@@ -93,7 +101,16 @@ class Worker:
         """Each look-up by itself: a provider that does not answer one must not keep the others' from being made."""
         found = await self._context.store.due_settlements(self._context.clock.now(), SETTLED_AT_ONCE + self._settling.number)
         for delivery in found:
-            self._settling.start(delivery.id, partial(settle.settle, self._context, delivery))
+            place = await self._place(delivery.account, delivery.channel)
+            self._settling.start(delivery.id, partial(settle.settle, self._context, delivery), place=place)
+
+    async def _place(self, account: str, channel: str) -> Place | None:
+        """Where the channel's provider is reached; None where it is gone or cannot be opened, of which the errand itself will tell."""
+        try:
+            connected = await self._context.channels.known(account, channel)
+        except Exception:
+            return None
+        return None if connected is None else place_of(connected)
 
     async def _share(self) -> None:
         await sharing.share(self._context, self.delivery.traffic, worker=self._name)
@@ -112,15 +129,18 @@ class Worker:
 
     async def _probe_due(self) -> None:
         suspected = set(self._context.suspects)
-        for place in await probe.due(self._context):
-            if not self._probing.start(place, partial(probe.probe, self._context, *place)) and place in suspected:
+        for channel in await probe.due(self._context):
+            started = self._probing.start(channel, partial(probe.probe, self._context, *channel), place=await self._place(*channel))
+            if not started and channel in suspected:
                 # Something has happened since that probe began: one more is made when it has ended.
-                self._context.suspects.add(place)
+                self._context.suspects.add(channel)
 
     async def _probe_all(self) -> None:
         for channel in await self._context.store.all_channels():
-            if channel.enabled:
-                self._context.suspect(channel.account, channel.id)
+            key = (channel.account, channel.id)
+            if channel.enabled and key not in self._probing:
+                # Not among those for which there is a reason: they need not wait until all others were asked.
+                self._routine.start(key, partial(probe.probe, self._context, *key), place=await self._place(*key))
 
     async def _listen(self) -> None:
         """Catch up, then keep noting that we listen, and keep one polling task per channel that wants it."""
