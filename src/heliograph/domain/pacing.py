@@ -9,6 +9,8 @@ from heliograph.domain.retry import SECOND
 MARGIN = 0.9
 #: Seconds' worth of tokens that may be saved up, so that a waking loop need not come for each.
 SAVED = 0.05
+#: Of a token: what a loop that comes a little late must not lose, and what may be lost to that while others wait for the pace.
+HALF = 0.5
 #: The slowest pace: one a minute.
 SLOWEST = 1 / 60
 #: How fast the pace climbs, a second: a share of the way to what is known to be too fast; where nothing is known, of itself.
@@ -63,7 +65,7 @@ class Pace:
         """So many start."""
         self._fill(now)
         self.tokens -= number
-        if self.spilt < 0.5:
+        if self.spilt < HALF:
             self.waited_at = now
         self.spilt = 0.0
 
@@ -103,7 +105,7 @@ class Pace:
     def _fill(self, now: int) -> None:
         rate = self.rate * self.share
         if now > self.at:
-            room = max(1.0, rate * SAVED + 0.5 if rate > 10 else 1.0)
+            room = max(1.0, rate * SAVED + HALF)
             tokens = self.tokens + rate * (now - self.at) / SECOND
             self.tokens, self.at = min(tokens, room), now
             self.spilt += tokens - self.tokens

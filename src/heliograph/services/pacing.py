@@ -15,6 +15,8 @@ UNTOLD = 1.0
 QUIET = 0.5
 #: Conversations whose own pace is remembered, and how slow one may get, in seconds between two messages.
 LANES, SLOWEST = 10_000, 60.0
+#: By how much a conversation that was too fast gets faster with each message that got through: eight make up for one refusal.
+EASING = 1.1
 #: Within this many microseconds, refusals in two conversations are the channel's affair.
 TOGETHER = 10 * SECOND
 
@@ -164,8 +166,8 @@ class Lanes:
         """One got through: the conversation's pace climbs back."""
         slow = self._slow.get(lane) if self._slow else None
         if slow is not None:
-            if slow <= 1.1:
+            if slow <= EASING:
                 del self._slow[lane]
                 self._alone.discard(lane)
             else:
-                self._slow[lane] = slow / 1.1
+                self._slow[lane] = slow / EASING
