@@ -51,3 +51,5 @@ def test_alike() -> None:
     assert alike("Your parcel left  Hamburg", "your parcel left hamburg.")
     assert not alike("Your parcel left Hamburg", "Please send us your order number")
     assert not alike("", "")
+    assert not alike("Your parcel 7001 is on its way", "Your parcel 7002 is on its way"), "another number is another thing said"
+    assert alike("Your parcel 7001 is on its way", "your parcel 7001 is on its way!")
