@@ -22,6 +22,8 @@ from heliograph.sandbox.zendesk import control as zendesk_control, desk as zende
 
 _BODY_LIMIT = 60 * 1_048_576
 _CALLS_AT_ONCE = 8
+#: Seconds after which a stream that has no news says that it is there.
+BEAT = 3.0
 #: What follows a listener's own address; with all others it is the service's name.
 PREFIXES = {"sunshine": "/sc", "telegram": "", "zendesk": ""}
 
@@ -329,17 +331,21 @@ async def _piecewise(request: web.Request, response: Response, pieces: list[byte
 
 async def _stream(sandbox: Sandbox, request: web.Request, news: pages.News) -> web.StreamResponse:
     stream = web.StreamResponse(headers={"content-type": "text/event-stream", "cache-control": "no-store"})
-    shown = ""
+    shown, written_at = "", sandbox.now()
     try:
         await stream.prepare(request)
         while True:
             seen = sandbox.revision
             fresh = news()
             if fresh != shown:
-                shown = fresh
+                shown, written_at = fresh, sandbox.now()
                 await stream.write(f"data: {fresh}\n\n".encode())
-            elif seen == sandbox.revision and not await changed(sandbox, _sleep, 3.0):
+            elif sandbox.now() - written_at >= BEAT * SECOND:
+                # Also while others are busy: a proxy takes silence for an end.
+                written_at = sandbox.now()
                 await stream.write(b": still here\n\n")
+            elif seen == sandbox.revision:
+                await changed(sandbox, _sleep, BEAT)
             # Many changes at once are shown as one.
             await _sleep(0.05)
     except ConnectionError:
