@@ -54,7 +54,7 @@ fuzz: $(VENV)/.dev ## Send a million nearly right webhook bodies into a real ins
 drill: $(VENV)/.dev ## Replay 6 August 2020 with real processes, on both stores (DRILL_ARGS="A D")
 	$(BIN)/python -m tools.drill $(DRILL_ARGS)
 
-bench: $(BENCH_VENV)/.bench ## Measure beside the peers (QUICK=1: under a minute)
+bench: $(BENCH_VENV)/.bench ## Measure beside the peers (QUICK=1: a rough picture in two minutes)
 	QUICK=$(QUICK) $(BENCH_VENV)/bin/python -m bench.run
 
 lock: $(VENV)/.venv ## Pin all dependencies anew, with hashes

@@ -11,14 +11,14 @@ BEGIN, END = "<!-- bench: generated, do not edit -->", "<!-- bench: end -->"
 _NEW_PAGE = f"# Performance\n\n{BEGIN}\n{END}\n"
 
 
-def page(existing: str, runs: Sequence[Run], flat: Mapping[str, float | int | str], *, quick: bool) -> str:
+def page(existing: str, runs: Sequence[Run], flat: Mapping[str, float | int | str]) -> str:
     """`existing` with the part between the markers replaced. Raises ValueError when a page has no markers."""
     text = existing or _NEW_PAGE
     if BEGIN not in text or END not in text:
         raise ValueError("docs/performance.md has lost its generated markers")
     before, after = text.partition(BEGIN)[0], text.partition(END)[2]
     picture = "![replies a second](performance.svg)"
-    generated = [_conditions(runs, flat, quick=quick), picture, _table(runs, flat), _others(runs, flat), _how(runs)]
+    generated = [_conditions(runs, flat), picture, _table(runs, flat), _others(runs, flat), _how(runs)]
     return before + BEGIN + "\n\n" + "\n\n".join(part for part in generated if part) + "\n\n" + END + after
 
 
@@ -33,11 +33,11 @@ def plot(runs: Sequence[Run]) -> str:
     return bars(rows, title="Replies a second, from accepted to recorded") if rows else ""
 
 
-def write(folder: Path, runs: Sequence[Run], flat: Mapping[str, float | int | str], *, quick: bool) -> None:
+def write(folder: Path, runs: Sequence[Run], flat: Mapping[str, float | int | str]) -> None:
     """Write `performance.md` and `performance.svg` into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / "performance.md"
-    target.write_text(page(target.read_text() if target.exists() else "", runs, flat, quick=quick))
+    target.write_text(page(target.read_text() if target.exists() else "", runs, flat))
     if image := plot(runs):
         (folder / "performance.svg").write_text(image)
 
@@ -47,14 +47,13 @@ def _names(runs: Sequence[Run]) -> list[str]:
     return list(dict.fromkeys(run.contestant.name for run in runs if run.contestant.kind != "figures"))
 
 
-def _conditions(runs: Sequence[Run], flat: Mapping[str, float | int | str], *, quick: bool) -> str:
+def _conditions(runs: Sequence[Run], flat: Mapping[str, float | int | str]) -> str:
     rounds = max(run.round for run in runs) + 1
     services = ", ".join(str(flat[key]) for key in ("environment.postgresql", "environment.redis") if key in flat)
     return (
         f"Measured in one run on {flat['environment.cpus']} cores ({flat['environment.processor']}), {flat['environment.system']}"
         f"{', ' + services if services else ''}; {rounds} round{'s' if rounds > 1 else ''} in rotation, medians. The provider, the "
         "contestant and its database share the cores. Compare the columns, not the absolute figures: they are the machine's."
-        + (" **A quick run: few replies, one round; a rough picture.**" if quick else "")
     )
 
 

@@ -32,19 +32,23 @@ def main() -> int:
     environment = machine.describe(runs, services)
     flat = figures.flatten(runs) | environment | {"quick": int(arguments.quick), "took_s": round(time.monotonic() - began, 1)}
     (build / "bench.json").write_text(json.dumps(flat, indent=2) + "\n")
-    if arguments.docs:
-        report.write(ROOT / "docs", runs, flat, quick=arguments.quick)
+    # A page of a part, or of a rough picture, would stand for the whole.
+    documented = arguments.docs and not arguments.quick and not arguments.only
+    if documented:
+        report.write(ROOT / "docs", runs, flat)
     faults = [f"{run.contestant.name}, round {run.round + 1}: {', '.join(found)}" for run in runs if (found := run.faults())]
     for fault in faults:
         print(f"FAULT  {fault}", file=sys.stderr)
-    print(f"figures: build/bench.json{'; table and plot: docs/performance.md' if arguments.docs else ''}; took {flat['took_s']} s")
+    print(f"figures: build/bench.json{'; table and plot: docs/performance.md' if documented else ''}; took {flat['took_s']} s")
     return 1 if faults else 0
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.run", description=__doc__)
     quick = os.environ.get("QUICK", "") not in ("", "0")
-    parser.add_argument("--quick", action="store_true", default=quick, help="one round, few replies, under a minute (or QUICK=1)")
+    parser.add_argument(
+        "--quick", action="store_true", default=quick, help="one round, few replies, docs/performance.md left alone (or QUICK=1)"
+    )
     parser.add_argument("--rounds", type=int, default=0, help=f"rounds in rotation (default {FULL_ROUNDS}, quick 1)")
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=[one.name for one in CONTESTANTS], help="only these contestants")
     parser.add_argument("--no-docs", dest="docs", action="store_false", help="leave docs/performance.md alone")

@@ -173,13 +173,13 @@ def test_a_result_is_found_among_other_output_and_missed_when_absent():
 def test_prose_around_the_generated_part_is_kept():
     runs = [run(contestant("bare_client", kind="limit")), Run(contestant=contestant("absent"), round=0, replies=1, why_not="no server")]
     flat = flatten(runs) | {"environment.cpus": 2, "environment.processor": "p", "environment.system": "s"}
-    text = page(f"before\n{BEGIN}\nold\n{END}\nafter\n", runs, flat, quick=False)
+    text = page(f"before\n{BEGIN}\nold\n{END}\nafter\n", runs, flat)
     assert text.startswith("before\n")
     assert text.endswith("\nafter\n")
     assert "old" not in text
     assert "not measured: no server" in text
     with pytest.raises(ValueError, match="markers"):
-        page("a page of its own", runs, flat, quick=False)
+        page("a page of its own", runs, flat)
 
 
 @pytest.mark.parametrize(
