@@ -46,9 +46,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.run", description=__doc__)
     quick = os.environ.get("QUICK", "") not in ("", "0")
-    parser.add_argument(
-        "--quick", action="store_true", default=quick, help="one round, few replies, docs/performance.md left alone (or QUICK=1)"
-    )
+    parser.add_argument("--quick", action="store_true", default=quick, help="one round, few replies, no page (or QUICK=1)")
     parser.add_argument("--rounds", type=int, default=0, help=f"rounds in rotation (default {FULL_ROUNDS}, quick 1)")
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=[one.name for one in CONTESTANTS], help="only these contestants")
     parser.add_argument("--no-docs", dest="docs", action="store_false", help="leave docs/performance.md alone")
