@@ -17,6 +17,8 @@ QUIET = 0.5
 LANES, SLOWEST = 10_000, 60.0
 #: By how much a conversation that was too fast gets faster with each message that got through: eight make up for one refusal.
 EASING = 1.1
+#: Bulkheads whose pace can be learnt, so what gets through is counted.
+METERED = frozenset({Kind.CHANNEL, Kind.APP})
 #: Within this many microseconds, refusals in two conversations are the channel's affair.
 TOGETHER = 10 * SECOND
 
@@ -25,6 +27,7 @@ class Paces:
     """The paces of channels and apps. What has none is not counted."""
 
     def __init__(self) -> None:
+        #: Those that had nothing for the last claim.
         self._asked: list[Pace] = []
         self._all: list[Pace] = []
         self._share = 1.0
@@ -58,12 +61,14 @@ class Paces:
 
     def available(self, pace: Pace, now: int) -> int:
         """How many may start, where there are some that want to."""
-        self._asked.append(pace)
-        return pace.available(now)
+        ready = pace.available(now)
+        if not ready:
+            self._asked.append(pace)
+        return ready
 
     def next_at(self, now: int) -> int | None:
-        """When some more may start of those for which the last claim has asked and which are used up."""
-        return min((pace.next_at(now) for pace in self._asked if not pace.available(now)), default=None)
+        """When some more may start of those for which the last claim has asked in vain; that may be now, since time has passed."""
+        return min((now if pace.available(now) else pace.next_at(now) for pace in self._asked), default=None)
 
     def begin(self, bulkheads: Iterable[Bulkhead], now: int) -> None:
         """One starts."""
@@ -77,11 +82,10 @@ class Paces:
     def accepted(self, bulkheads: Iterable[Bulkhead], now: int) -> None:
         """One got through."""
         for bulkhead in bulkheads:
-            if bulkhead.kind is Kind.CHANNEL:
+            if bulkhead.kind in METERED:
                 bulkhead.meter.tick(now)
-                if not self._all:
-                    return
             if bulkhead.pace is not None:
+                bulkhead.pace.got_through(bulkhead.meter.rate(now), now)
                 bulkhead.pace.accepted(now)
 
     def busy(self, bulkheads: Iterable[Bulkhead], now: int) -> bool:
@@ -93,9 +97,9 @@ class Paces:
         )
 
     def refused(self, bulkheads: Iterable[Bulkhead], rates: Rates, *, started_at: int, after: float | None, now: int) -> None:
-        """One was refused for coming too fast. What the provider documents says whose limit it was: else it is the channel's."""
+        """One was refused for coming too fast. Where a limit of channels is documented, it was the channel's; else the app's or key's."""
         until = now + int((UNTOLD if after is None else after) * SECOND)
-        blamed = Kind.APP if rates.channel is None and rates.app is not None else Kind.CHANNEL
+        blamed = Kind.APP if rates.channel is None else Kind.CHANNEL
         for bulkhead in bulkheads:
             if bulkhead.kind is not blamed:
                 continue
