@@ -82,6 +82,7 @@ class Sender:
             self.accepted.append(at)
             self.meter.tick(at)
             if self.pace:
+                self.pace.got_through(self.meter.rate(at), at)
                 self.pace.accepted(at)
             return
         self.refused.append(at)
@@ -159,3 +160,24 @@ def test_two_processes_with_half_of_a_pace_each_keep_it_together() -> None:
             sent[id(pace)] += ready
     assert sent[id(whole)] == pytest.approx(10 * 40 * MARGIN, rel=0.02)
     assert sum(sent[id(half)] for half in halves) == pytest.approx(sent[id(whole)], rel=0.02)
+
+
+def test_a_burst_across_the_turn_of_a_second_is_measured_whole() -> None:
+    meter = Meter()
+    for after in (900_000, 950_000, 999_999, 1_000_000, 1_050_000):
+        meter.tick(START + after)
+    assert meter.rate(START + 1_100_000) >= 4.5
+    assert meter.rate(START + 1_999_999) == pytest.approx(3), "never less than a whole second had"
+    assert meter.rate(START + 3_500_000) == 0
+
+
+def test_answers_that_the_first_refusal_has_overtaken_still_count() -> None:
+    pace = pacing.measured(3, START)
+    pace.got_through(20, START + SECOND // 10)
+    assert pace.rate == pytest.approx(20 * MARGIN)
+    pace.got_through(500, START + SECOND)
+    assert pace.rate == pytest.approx(20 * MARGIN), "later ones are what the pace lets through"
+    assert not pace.refused(START + SECOND // 2, started_at=START + SECOND // 4, until=START), "it is of the same second"
+    pace.refused(START + 2 * SECOND, started_at=START + 2 * SECOND, until=START)
+    pace.got_through(20, START + 2 * SECOND)
+    assert pace.rate == pytest.approx(10 * MARGIN), "what is refused again is not measured by what came before"

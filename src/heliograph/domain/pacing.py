@@ -15,10 +15,14 @@ HALF = 0.5
 SLOWEST = 1 / 60
 #: How fast the pace climbs, a second: a share of the way to what is known to be too fast; where nothing is known, of itself.
 CLIMB, SEARCH = 0.25, 0.05
+#: What is left of a pace that was kept for a while and then refused.
+EASED = 0.75
 #: Seconds for which a rate was kept before it is known to be too fast.
 TRIED = 2
 #: Longest stretch that one answer may climb for, seconds: between rare ones nothing was tried.
 STRETCH = 0.25
+#: Seconds after the first refusal in which more of them come from what was sent before it.
+SETTLING = 1.25
 #: Seconds after which a rate that was too fast may be tried again: the provider may have raised its limit.
 FORGET = 900
 
@@ -43,6 +47,8 @@ class Pace:
     #: Refusals of what began before this say nothing new.
     changed_at: int = 0
     climbed_at: int = 0
+    #: Until then, what gets through still belongs to what the first refusal was measured by.
+    measured_until: int = 0
     #: When one last started that had waited for the pace; and tokens that nobody has wanted since.
     waited_at: int = 0
     spilt: float = 0.0
@@ -88,16 +94,24 @@ class Pace:
             self.rate = max(self.rate, min(self.rate + step * seconds, target))
         self.climbed_at = max(now, self.climbed_at)
 
+    def got_through(self, rate: float, now: int) -> None:
+        """So many a second get through. Answers of one moment come one after the other: the first refusal may overtake most of them."""
+        if now < self.measured_until:
+            self.rate = max(self.rate, rate * MARGIN)
+
     def refused(self, now: int, *, started_at: int, until: int) -> bool:
         """One was refused for coming too fast; the provider wants none before `until`. Returns whether that has changed the rate."""
         self.blocked_until = max(self.blocked_until, until)
         self.tokens, self.at = min(self.tokens, 0.0), max(self.at, self.blocked_until)
         if started_at < self.changed_at:
             return False
-        if now - self.changed_at > TRIED * SECOND:
+        kept = now - self.changed_at > TRIED * SECOND
+        if kept:
             # Not while the provider still counts what came before the pace has changed.
             self.ceiling, self.refused_at = self.rate, now
-        self.rate = max(self.rate / 2, SLOWEST)
+        # What went well for a while is hardly too fast; what is refused at once may be far beyond.
+        self.rate = max(self.rate * (EASED if kept else 0.5), SLOWEST)
+        self.measured_until = 0
         self.changed_at = now
         self.climbed_at = max(now, until)
         return True
@@ -118,7 +132,9 @@ def published(rate: float, now: int) -> Pace:
 
 def measured(rate: float, now: int) -> Pace:
     """The pace after a first refusal where nothing is published: what got through in the second before it."""
-    return Pace(None, max(rate * MARGIN, 1.0), now, tokens=0.0, changed_at=now, climbed_at=now)
+    # What was sent in that second is counted by the provider for the next one too: refusals until then say nothing of the new pace.
+    settled = now + int(SETTLING * SECOND)
+    return Pace(None, max(rate * MARGIN, 1.0), now, tokens=0.0, changed_at=settled, climbed_at=settled, measured_until=now + SECOND)
 
 
 @dataclass(slots=True)
@@ -136,9 +152,9 @@ class Meter:
         self.count += 1
 
     def rate(self, now: int) -> float:
-        """The better of this second, so far, and the one before."""
+        """How many in the last second, about: of the second before this one, the part that is not a second ago yet."""
         self._turn(now // SECOND)
-        return float(max(self.count, self.before))
+        return max(self.count + self.before * (1 - now % SECOND / SECOND), float(self.before))
 
     def _turn(self, second: int) -> None:
         if second != self.second:

@@ -23,7 +23,7 @@ class Kind(Enum):
     ACCOUNT = "account"
     #: A provider at one host.
     PLACE = "place"
-    #: What a provider calls an app: several channels that share a limit.
+    #: What a provider calls an app, or else a credential: several channels that share a limit.
     APP = "app"
 
 

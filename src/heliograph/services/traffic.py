@@ -63,8 +63,9 @@ class Traffic:
         account = self._shared(self._accounts, Kind.ACCOUNT, channel.account)
         bulkheads = [mine, account, place]
         self._paces.know(mine, spec.rates.channel, now)
-        if spec.rates.app is not None:
-            # With its holder: what one account calls its app must not slow another account's.
+        if spec.rates.app is not None or spec.rates.channel is None:
+            # With its holder: what one account calls its app must not slow another account's. Without a name it is the credential's:
+            # a limit of which nothing is published counts by the key, as far as anybody can tell, and never by more.
             named = f"{connected.holder} {config.get(spec.rates.app_field) or connected.credential.shared or connected.credential.id}"
             app = self._shared(self._apps, Kind.APP, (spec.name, named))
             self._paces.know(app, spec.rates.app, now)
