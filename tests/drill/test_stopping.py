@@ -37,16 +37,19 @@ def of_folder(folder: Path) -> list[int]:
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="reads /proc")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 async def test_the_server_ends_with_whoever_needed_it(server_folder: Path, number: signal.Signals) -> None:
+    # Not the folder itself: the server that other tests share may be running there.
+    folder = server_folder / number.name.lower()
+    folder.mkdir()
     text = "import sys\nfrom tools.postgres import postgres\nwith postgres() as address: print(address, flush=True); sys.stdin.read()"
     user = subprocess.Popen(
         [sys.executable, "-c", text], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        env={**os.environ, "TMPDIR": str(server_folder)},
+        env={**os.environ, "TMPDIR": str(folder)},
     )  # fmt: skip
     try:
         assert user.stdout is not None and user.stdout.readline().startswith(b"postgresql://")
-        assert of_folder(server_folder) and any(server_folder.glob("heliograph-*"))
+        assert of_folder(folder) and any(folder.glob("heliograph-*"))
         user.send_signal(number)
-        await seen(lambda: not of_folder(server_folder) and not any(server_folder.glob("heliograph-*")))
+        await seen(lambda: not of_folder(folder) and not any(folder.glob("heliograph-*")))
     finally:
         user.kill()
         user.communicate()

@@ -8,7 +8,7 @@ import msgspec
 
 from heliograph.ports.store import Unavailable
 from heliograph.sandbox.faults import Fault, Mode
-from heliograph.services import configure
+from heliograph.services import configure, ingest
 from heliograph.web.hooks import FRESH, Proofs
 from heliograph.web.policy import API
 from tests.web.installation import SECRET, Answer, House, house
@@ -82,21 +82,22 @@ async def test_a_body_beyond_the_limit_is_413(here: House) -> None:
 
 async def test_while_the_store_cannot_write_the_provider_is_told_to_repeat_and_nothing_is_lost(here: House, monkeypatch: Any) -> None:
     store = here.application.context.store
-    commit, calls = store.commit, 0
+    commit_all, calls = store.commit_all, 0
 
-    async def second_fails(changes: Any) -> None:
+    async def second_fails(acts: Any) -> None:
         nonlocal calls
         calls += 1
         if calls >= 2:
             raise Unavailable("FullError")
-        await commit(changes)
+        await commit_all(acts)
 
-    events = [message(here, "a", "m1"), message(here, "b", "m2"), message(here, "c", "m3")]
+    events = [message(here, text, f"m-{text}") for text in "abc"]
     with monkeypatch.context() as patched:
-        patched.setattr(store, "commit", second_fails)
+        patched.setattr(ingest, "AT_ONCE", 2)
+        patched.setattr(store, "commit_all", second_fails)
         answer = await hook(here, *events)
         assert answer.code == 503 and int(answer.headers["retry-after"]) > 0
-    assert await texts(here) == ["a"]
+    assert await texts(here) == ["a", "b"]
     assert (await hook(here, *events)).code == 200
     assert await texts(here) == ["a", "b", "c"]
 
