@@ -111,6 +111,22 @@ def test_an_unpublished_limit_is_learnt_and_then_kept(name: str, tells: bool) ->
     assert 300 * sender.provider.limit / (len(sender.accepted) - taken) <= 1.2
 
 
+def test_a_backlog_meets_an_unpublished_limit_once() -> None:
+    """Being told off costs a second each time."""
+    sender = Sender(Sliding(20), None, tells=False)
+    sender.run(40)
+    assert max(sender.refused) - min(sender.refused) < SECOND
+    assert 40 * 20 / len(sender.accepted) <= 1.2
+
+
+def test_a_rate_that_few_have_measured_is_not_trusted() -> None:
+    sender = Sender(Sliding(50), pacing.measured(2, START))
+    sender.run(90)
+    taken = len(sender.accepted)
+    sender.run(60)
+    assert (len(sender.accepted) - taken) / 60 >= 50 / 1.2
+
+
 @pytest.mark.parametrize("name", ["sliding window of 80/s", "sliding window of 5/s", "bucket of 50/s"])
 def test_a_published_limit_is_kept_from_the_first_message_on(name: str) -> None:
     provider = PROVIDERS[name]()

@@ -15,6 +15,9 @@ HALF = 0.5
 SLOWEST = 1 / 60
 #: How fast the pace climbs, a second: a share of the way to what is known to be too fast; where nothing is known, of itself.
 CLIMB, SEARCH = 0.25, 0.05
+#: Seconds for which a rate that was measured is kept before a search for more, and how many must have got through in its second:
+#: being told off costs more than being a little too slow.
+TRUSTED, ENOUGH = 60, 5
 #: What is left of a pace that was kept for a while and then refused.
 EASED = 0.75
 #: Seconds for which a rate was kept before it is known to be too fast.
@@ -49,6 +52,8 @@ class Pace:
     climbed_at: int = 0
     #: Until then, what gets through still belongs to what the first refusal was measured by.
     measured_until: int = 0
+    #: Until then, what was measured is not exceeded.
+    trusted_until: int = 0
     #: When one last started that had waited for the pace; and tokens that nobody has wanted since.
     waited_at: int = 0
     spilt: float = 0.0
@@ -90,14 +95,18 @@ class Pace:
         if now - self.waited_at <= max(SECOND, 2 * SECOND / self.rate):
             seconds = min(max(now - self.climbed_at, 0) / SECOND, STRETCH)
             target = self.target
-            step = self.rate * SEARCH if target == float("inf") else max((target - self.rate) * CLIMB, target * SEARCH)
+            if target < float("inf"):
+                step = max((target - self.rate) * CLIMB, target * SEARCH)
+            else:
+                step = self.rate * SEARCH * (now >= self.trusted_until)
             self.rate = max(self.rate, min(self.rate + step * seconds, target))
         self.climbed_at = max(now, self.climbed_at)
 
     def got_through(self, rate: float, now: int) -> None:
         """So many a second get through. Answers of one moment come one after the other: the first refusal may overtake most of them."""
-        if now < self.measured_until:
-            self.rate = max(self.rate, rate * MARGIN)
+        if now < self.measured_until and rate * MARGIN > self.rate:
+            self.rate = rate * MARGIN
+            self.trusted_until = _trusted(rate, now)
 
     def refused(self, now: int, *, started_at: int, until: int) -> bool:
         """One was refused for coming too fast; the provider wants none before `until`. Returns whether that has changed the rate."""
@@ -111,7 +120,7 @@ class Pace:
             self.ceiling, self.refused_at = self.rate, now
         # What went well for a while is hardly too fast; what is refused at once may be far beyond.
         self.rate = max(self.rate * (EASED if kept else 0.5), SLOWEST)
-        self.measured_until = 0
+        self.measured_until = self.trusted_until = 0
         self.changed_at = now
         self.climbed_at = max(now, until)
         return True
@@ -134,7 +143,14 @@ def measured(rate: float, now: int) -> Pace:
     """The pace after a first refusal where nothing is published: what got through in the second before it."""
     # What was sent in that second is counted by the provider for the next one too: refusals until then say nothing of the new pace.
     settled = now + int(SETTLING * SECOND)
-    return Pace(None, max(rate * MARGIN, 1.0), now, tokens=0.0, changed_at=settled, climbed_at=settled, measured_until=now + SECOND)
+    return Pace(
+        None, max(rate * MARGIN, 1.0), now,
+        tokens=0.0, changed_at=settled, climbed_at=settled, measured_until=now + SECOND, trusted_until=_trusted(rate, now),
+    )  # fmt: skip
+
+
+def _trusted(rate: float, now: int) -> int:
+    return now + TRUSTED * SECOND if rate >= ENOUGH else 0
 
 
 @dataclass(slots=True)
