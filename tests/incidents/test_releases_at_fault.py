@@ -48,6 +48,24 @@ async def test_a_fenced_release_and_its_variable_stand_on_the_incident(tmp_path:
         assert len(await made.incidents()) == 1
 
 
+async def test_who_writes_until_another_release_has_taken_over_is_affected(tmp_path: Path) -> None:
+    async with town(tmp_path) as made:
+        await two(made)
+        await releases.fence(made.context, BAD, GOOD, basis="practice", subject=SHARED, reason="bad_credentials")
+        await made.run(1)
+        for home in made.homes:
+            await made.say(home)
+        await made.run(1)
+        # The town has one process only: it takes over from itself.
+        await releases.force(made.context, BAD, reason="nobody else here", actor="operator")
+        await made.run(3)
+        for home in made.homes:
+            await made.say(home)
+        await made.run(3)
+        [incident] = await made.incidents()
+        assert await made.affected(incident) == made.late() and len(made.late()) == len(made.homes)
+
+
 async def test_a_candidate_s_key_that_is_wrong_is_no_incident_while_another_release_sends(tmp_path: Path) -> None:
     async with town(tmp_path) as made:
         context = made.context

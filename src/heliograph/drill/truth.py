@@ -29,7 +29,8 @@ async def held_up(place: Place) -> tuple[set[str], set[str]]:
     """Replies that were held up, and those of which the record cannot tell.
 
     Held up is what was refused, what was written between a key's first refusal and the first call that was taken again, and what was
-    taken late. It cannot tell of what was written while the others went out, nor within EDGE of the beginning and the end of that.
+    taken late. It cannot tell of what was written while the others went out, nor within EDGE of the beginning and the end of that, nor of
+    what had to wait no longer than BEHIND.
     """
     accepted = (await place.sandbox.ask("GET", "accepted"))["accepted"]
     calls = (await place.sandbox.ask("GET", "requests?operation=send"))["requests"]
@@ -39,7 +40,8 @@ async def held_up(place: Place) -> tuple[set[str], set[str]]:
             taken.setdefault(label.partition(".")[0], message["at"] / SECOND)
     # Trouble with a key concerns everybody who uses it.
     user = {talk.conversation: talk.account if talk.account in place.own else "" for talk in place.talks}
-    held = _refused(place.replies, calls, taken)
+    refused = _refused(place.replies, calls, taken)
+    held = set(refused)
     untold: set[str] = set()
     for who in set(user.values()):
         mine = [reply for reply in place.replies if user.get(reply.conversation, "") == who]
@@ -48,6 +50,7 @@ async def held_up(place: Place) -> tuple[set[str], set[str]]:
             held |= {reply.delivery for reply in waited}
             gone = max((taken.get(reply.delivery, NEVER) for reply in waited), default=span.end)
             untold |= {r.delivery for r in mine if abs(span.start - r.at) <= EDGE or span.end - EDGE <= r.at <= gone + EDGE}
+            untold |= {r.delivery for r in waited if taken.get(r.delivery, NEVER) - r.at <= BEHIND} - refused
     late = {reply.delivery for reply in place.replies if taken.get(reply.delivery, NEVER) - reply.at > LATE}
     return (held - untold) | late, untold - late
 

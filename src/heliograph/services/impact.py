@@ -53,9 +53,10 @@ async def impact(store: Store, incident: Incident, account: str = "") -> list[Af
         for channel, subjects in mine.items():
             troubled |= await _troubled(store, incident, (owner, channel), subjects, spans[owner, channel])
         on_hold = {channel: spans[owner, channel] for channel in mine}
-        if troubled or any(on_hold.values()):
+        stops = {channel: [s.until for s in subjects if s.kind == "release" and s.until] for channel, subjects in mine.items()}
+        if troubled or any(on_hold.values()) or any(stops.values()):
             begins = [min(s.oldest_at or s.since, s.since) for subjects in mine.values() for s in subjects]
-            found += await _of_account(store, incident, owner, on_hold, troubled, min([incident.onset_at, *begins]))
+            found += await _of_account(store, incident, owner, on_hold, stops, troubled, min([incident.onset_at, *begins]))
     return sorted(found, key=lambda affected: affected.delivery)
 
 
@@ -155,8 +156,9 @@ def _by(incident: Incident, event: rows.EventRead, subject: Subject, until: int)
 
 
 async def _of_account(
-    store: Store, incident: Incident, account: str, on_hold: dict[str, list[Span]], troubled: dict[str, int], oldest_at: int
-) -> list[Affected]:
+    store: Store, incident: Incident, account: str, on_hold: dict[str, list[Span]], stops: dict[str, list[int]],
+    troubled: dict[str, int], oldest_at: int,
+) -> list[Affected]:  # fmt: skip
     ends = [span.end for spans in on_hold.values() for span in spans]
     until = max([incident.mitigated_at or FOREVER, *ends])
     channel = next(iter(on_hold)) if len(on_hold) == 1 else ""
@@ -175,12 +177,19 @@ async def _of_account(
         # What was written before may stand behind one of these.
         more = await store.deliveries_between(account, low=id_at(earlier), high=id_at(oldest_at), channel=channel)
         read |= {owed.delivery.id: owed for owed in more}
+    for name, moments in stops.items():
+        on_hold[name] = [*on_hold[name], *(Span(moment, _goes_on(moment, read.values())) for moment in moments)]
     lanes: dict[str, list[rows.Owed]] = {}
     for owed in read.values():
         if owed.delivery.channel in on_hold:
             lanes.setdefault(owed.delivery.lane, []).append(owed)
     found = [one for lane in lanes.values() for one in await _of_lane(store, lane, on_hold, troubled)]
     return lost + found
+
+
+def _goes_on(stopped_at: int, read: Iterable[rows.Owed]) -> int:
+    """When another release took over from one that was stopped: whoever may send must first come to know it."""
+    return min((owed.delivery.started_at for owed in read if owed.delivery.started_at >= stopped_at), default=FOREVER)
 
 
 async def _of_lane(store: Store, lane: list[rows.Owed], on_hold: dict[str, list[Span]], troubled: dict[str, int]) -> list[Affected]:
