@@ -11,6 +11,8 @@ from heliograph.ports.rows import EventRead
 from heliograph.ports.store import Store
 from heliograph.storage.ledger import decode
 from heliograph.storage.reads import make_delivery, make_health
+from heliograph.storage.sqlite.channels import runnable_channels
+from heliograph.storage.sqlite.store import SqliteStore
 from tests.storage.engines import inside
 
 EVENT_COLUMNS = ", ".join(EventRead._fields)
@@ -40,6 +42,15 @@ async def check_all(store: Store) -> None:
     """The law for every account of the store."""
     for (account,) in await inside(store, "SELECT id FROM account"):
         await check_law(store, account)
+    if isinstance(store, SqliteStore) and store._role is not None:
+        check_awake(store)
+
+
+def check_awake(store: SqliteStore) -> None:
+    """What a SQLite store remembers of its channels leaves out none with a runnable lane."""
+    transaction = store._transaction
+    remembered = set(transaction.awake.beginning_after(("", "")))
+    assert set(runnable_channels(transaction.run, transaction.sql)) <= remembered
 
 
 def _events(history: list[EventRead]) -> list[tuple[Event, int]]:

@@ -1,6 +1,5 @@
 """Claiming lanes: which channels may be used, which of their lanes are next, and the start of each head's attempt."""
 
-from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from heliograph.domain import decide
@@ -9,27 +8,11 @@ from heliograph.domain.health import Condition
 from heliograph.ports.store import SWEEPER, Changes, Claimed, Release
 from heliograph.storage.ration import Ration
 from heliograph.storage.reads import make_delivery
+from heliograph.storage.sqlite.channels import Run, runnable_channels
 from heliograph.storage.sqlite.transaction import Transaction
 
-Run = Callable[..., Any]
 #: Columns of table `delivery`, which come first in query lane_head.
 WIDTH = len(Delivery._fields)
-
-
-def runnable_channels(run: Run, sql: dict[str, str], after: tuple[str, str]) -> Iterator[tuple[str, str]]:
-    """Channels that have a runnable lane, as (account, channel), from `after` on and round; one step in the index each."""
-    at, wrapped = after, False
-    while True:
-        step = run(sql["runnable_channel_within"], at).fetchone() or run(sql["runnable_channel_beyond"], at[:1]).fetchone()
-        if step is None:
-            if wrapped:
-                return
-            at, wrapped = ("", ""), True
-        elif wrapped and step > after:
-            return
-        else:
-            at = step
-            yield step
 
 
 class Usable(NamedTuple):
@@ -60,7 +43,7 @@ def usable(run: Run, sql: dict[str, str], release: str, channel: tuple[str, str]
 def next_ready(run: Run, sql: dict[str, str], release: str, now: int, ration: Ration) -> int | None:
     """When the first lane of a channel that may be used becomes ready. A trial is left out: it goes on when its one call ends."""
     earliest: int | None = None
-    for channel in runnable_channels(run, sql, ("", "")):
+    for channel in runnable_channels(run, sql):
         if not ration.of(channel):
             continue
         condition = usable(run, sql, release, channel)
@@ -100,7 +83,7 @@ class Claiming:
                     self._served = channel
                 if how.in_trial:
                     share = self._trial_share(*channel, how, trials)
-                lanes = self._run(self._sql["runnable_lanes"], (*channel, now, share)).fetchall() if share else ()
+                lanes = self._runnable(channel, now, share) if share else []
                 begun = [one for (lane,) in lanes if (one := self._start(channel[0], lane, how, worker, now, lease_until)) is not None]
                 ration.take(channel, len(begun))
                 claimed += begun
@@ -132,6 +115,12 @@ class Claiming:
         delivery = self._begin(delivery, how, changes.at, overtaken=False)
         return _claimed(release.fence + 1, lease_until, delivery, found, how)
 
+    def _runnable(self, channel: tuple[str, str], now: int, most: int) -> list[tuple[str]]:
+        lanes: list[tuple[str]] = self._run(self._sql["runnable_lanes"], (*channel, now, most)).fetchall()
+        if not lanes and self._run(self._sql["channel_next_ready"], channel).fetchone() is None:
+            self._tx.awake.discard(channel)
+        return lanes
+
     def _usable(self, channel: tuple[str, str], now: int) -> Usable | None:
         """How a channel may be used now. Asked once and remembered: nobody else writes to the file."""
         known: dict[tuple[str, str], Usable | None] = self._tx.usable
@@ -143,7 +132,7 @@ class Claiming:
     def _usable_channels(self, now: int, limit: int, ration: Ration) -> list[tuple[tuple[str, str], Usable]]:
         """Up to `limit` channels that have room, as ((account, channel), how they may be used)."""
         found: list[tuple[tuple[str, str], Usable]] = []
-        for channel in runnable_channels(self._run, self._sql, self._served):
+        for channel in self._tx.awake.beginning_after(self._served):
             how = self._usable(channel, now) if ration.of(channel) else None
             if how is not None:
                 found.append((channel, how))

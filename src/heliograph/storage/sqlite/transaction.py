@@ -13,6 +13,8 @@ from heliograph.ports.store import Changes, Conflict, Duplicate, Fenced, Merge, 
 from heliograph.storage import ledger
 from heliograph.storage.ledger import EventRow
 from heliograph.storage.named import Query
+from heliograph.storage.sqlite.awake import Awake
+from heliograph.storage.sqlite.channels import runnable_channels
 
 #: Puts that say nothing of whether a channel may be used.
 OF_NO_CHANNEL = frozenset({rows.Comment, rows.Body, rows.TouchTicket})
@@ -49,6 +51,7 @@ class Transaction:
         #: What is known of channels since something was last written that may concern one; see Claiming._usable.
         self.usable: dict[tuple[str, str], Any] = {}
         self._merged: dict[tuple[str, str], str] | None = None
+        self.awake = Awake(lambda: runnable_channels(self.run, self.sql))
 
     @property
     def merged(self) -> dict[tuple[str, str], str]:
@@ -64,6 +67,7 @@ class Transaction:
     def undone(self) -> None:
         """What the batch has written is taken back, and with it what it had seen."""
         self.usable.clear()
+        self.awake.forget()
         self._merged = None
 
     def act(self, job: Callable[["Transaction"], T]) -> T:
@@ -99,6 +103,9 @@ class Transaction:
             self.usable.clear()
         self._events += events
         for release in changes.releases:
+            if (changes.account, release.lane) not in touched:
+                # Nothing here says of which channel it is.
+                self.awake.forget()
             lowest = touched.pop((changes.account, release.lane), NOWHERE)
             if go_on is None or not go_on(changes, release, lowest):
                 self.write_as_holder(release, "lane_release", (release.not_before, changes.account, release.lane, lowest))
@@ -116,6 +123,7 @@ class Transaction:
         line, survivor = (self.merged.get((account, lane), lane) for lane in (merge.lane, merge.into))
         self.run(self.sql["lanes_merge"], (survivor, account, merge.lane, line))
         self._merged = None
+        self.awake.forget()
 
     def _put_in_line(self, changes: Changes, touched: Iterable[tuple[str, str]]) -> None:
         """What an act has changed in one lane may be another one's turn."""
@@ -123,6 +131,7 @@ class Transaction:
         lanes = {*touched, *((changes.account, lane) for lane in named)}
         for line in sorted({(account, survivor) for account, lane in lanes if (survivor := self.merged.get((account, lane)))}):
             self.run(self.sql["line_order"], line)
+            self.awake.forget()
 
     def _fold_all(self, changes: Changes, events: list[EventRow]) -> dict[tuple[str, str], int]:
         """Returns the lanes whose head may be another now, with the lowest place that was changed in each."""
@@ -134,6 +143,7 @@ class Transaction:
                     raise self._fenced(changes) or Conflict(row.id)
                 lane = (row.account, row.lane)
                 touched[lane] = min(row.seq, touched.get(lane, NOWHERE))
+                self.awake.add(row.account, row.channel)
             else:
                 self.run(self.sql["health_set"], ledger.fold_health(changes, row, fold.events, self.release, events))
                 self.usable.clear()
@@ -199,6 +209,7 @@ class Transaction:
     def _queue(self, changes: Changes, new: NewDelivery, events: list[EventRow]) -> None:
         seq = self.run(self.sql["lane_push"], (changes.account, new.lane, new.channel, changes.at)).fetchone()[0]
         self.run(self.sql["delivery_add"], ledger.begin_delivery(changes, new, seq, self.release, events))
+        self.awake.add(changes.account, new.channel)
 
     def _set_delivery(self, before: int, d: Delivery) -> bool:
         """Whether the row was still at version `before`, and so was written."""
