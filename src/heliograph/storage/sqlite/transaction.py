@@ -103,12 +103,7 @@ class Transaction:
             self.usable.clear()
         self._events += events
         for release in changes.releases:
-            if (changes.account, release.lane) not in touched:
-                # Nothing here says of which channel it is.
-                self.awake.forget()
-            lowest = touched.pop((changes.account, release.lane), NOWHERE)
-            if go_on is None or not go_on(changes, release, lowest):
-                self.write_as_holder(release, "lane_release", (release.not_before, changes.account, release.lane, lowest))
+            self._give_back(changes, release, touched, go_on)
         for lane, lowest in touched.items():
             self.run(self.sql["lane_refresh"], (*lane, lowest))
         for merge in changes.merges:
@@ -116,6 +111,14 @@ class Transaction:
         if self.merged:
             self._put_in_line(changes, touched)
         return bool(touched or changes.queue or changes.releases or changes.merges)
+
+    def _give_back(self, changes: Changes, release: Release, touched: dict[tuple[str, str], int], go_on: GoOn | None) -> None:
+        if (changes.account, release.lane) not in touched:
+            # Nothing here says of which channel it is.
+            self.awake.forget()
+        lowest = touched.pop((changes.account, release.lane), NOWHERE)
+        if go_on is None or not go_on(changes, release, lowest):
+            self.write_as_holder(release, "lane_release", (release.not_before, changes.account, release.lane, lowest))
 
     def _merge(self, account: str, merge: Merge) -> None:
         for lane in (merge.lane, merge.into):
