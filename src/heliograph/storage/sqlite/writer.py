@@ -1,6 +1,7 @@
 """Group commit: statements run on the loop, the log and the disk are a thread's, and everyone who waits shares them."""
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections import deque
@@ -67,7 +68,11 @@ class Writer:
         self._descriptor: int | None = None
         #: Pages that had been written to the log when it was last copied.
         self._copied = 0
+        #: Copies the log beside the writing, on a connection of its own.
+        self._copying: asyncio.Future[None] | None = None
+        self._beside: apsw.Connection | None = None
         self._thread = ThreadPoolExecutor(1, "heliograph-disk")
+        self._copier = ThreadPoolExecutor(1, "heliograph-copy")
         self._closed = ""
         self._moving = False
         self._epoch = (epoch,)
@@ -97,8 +102,7 @@ class Writer:
                 self._committed += outcomes
                 if self._sync is not None:
                     await self._sync
-                if self._written() - self._copied > CHECKPOINT:
-                    await self._checkpoint()
+                await self._checkpoint_if_due()
                 self._sync = asyncio.create_task(self._synchronise())
         finally:
             self._task = None
@@ -155,14 +159,29 @@ class Writer:
         else:
             os.fdatasync(self._descriptor)
 
-    async def _checkpoint(self) -> None:
-        """Between two batches, so that nothing is added to the log and it can begin anew."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._copy_log)
+    async def _checkpoint_if_due(self) -> None:
+        """Copy the log into the database: most of it beside the writing, then the rest between two batches, so that it can begin anew."""
+        loop = asyncio.get_running_loop()
+        if self._copying is None:
+            if self._written() - self._copied > CHECKPOINT:
+                self._copying = loop.run_in_executor(self._copier, self._copy_beside)
+        elif self._copying.done():
+            self._copying = None
+            # What cannot be copied now stays in the log, which is as safe; it is tried again after as many pages.
+            with contextlib.suppress(apsw.Error):
+                await loop.run_in_executor(self._thread, self._copy_log, self._connection)
+            self._copied = self._written()
 
-    def _copy_log(self) -> None:
+    def _copy_beside(self) -> None:
+        with contextlib.suppress(apsw.Error):
+            if self._beside is None:
+                self._beside = apsw.Connection(self._connection.filename)
+            self._copy_log(self._beside)
+
+    @staticmethod
+    def _copy_log(connection: apsw.Connection) -> None:
         # Read to its end: an unfinished statement would keep the log from beginning anew.
-        self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        self._copied = self._written()
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def _written(self) -> int:
         """Pages that were ever written to the log. No hook: it would want the interpreter lock in the middle of a commit."""
@@ -176,7 +195,10 @@ class Writer:
             await self._task
         if self._sync is not None:
             await self._sync
-        self._thread.shutdown()
+        for thread in (self._thread, self._copier):
+            thread.shutdown()
+        if self._beside is not None:
+            self._beside.close()
         if self._descriptor is not None:
             os.close(self._descriptor)
 
