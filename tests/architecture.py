@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,6 +29,7 @@ _FOREIGN = re.compile(
     "|".join([*map(re.escape, _HOSTS + _OPTIONS), rf"(?<![\w./}}>:*-])/(?:{'|'.join(_FOLDERS)})/"]),
 )
 _INSERT_EVENT = re.compile(r"\binsert\s+(?:or\s+\w+\s+)?into\s+(?:\w+\.)?\"?event\"?(?=[\s(])", re.IGNORECASE)
+_INDENTED_IMPORT = re.compile(r"(?m)(?:^[ \t]+|[:;][ \t]*)(?:import|from)\b")
 _SQL_COMMENT = re.compile(r"--[^\n]*")
 
 
@@ -67,7 +69,9 @@ def no_reason_to_exist(text: str) -> list[str]:
 
 def hidden_imports(text: str) -> list[str]:
     """Imports inside functions or under TYPE_CHECKING hide a cycle."""
-    found = []
+    found: list[str] = []
+    if not _INDENTED_IMPORT.search(text):
+        return found
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             found += [f"line {line}: import inside a function" for line in _import_lines(node)]
@@ -78,6 +82,8 @@ def hidden_imports(text: str) -> list[str]:
 
 def blocking_sleeps(text: str) -> list[str]:
     """`time.sleep` stops the loop, and in a test it is a guess about speed."""
+    if "sleep" not in text:
+        return []
     nodes = list(ast.walk(ast.parse(text)))
     aliases = [alias for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     calls = {f"{alias.asname or alias.name}.sleep" for alias in aliases if alias.name == "time"}
@@ -151,9 +157,12 @@ def _import_lines(node: ast.AST) -> Iterator[int]:
     return (inner.lineno for inner in ast.walk(node) if isinstance(inner, ast.Import | ast.ImportFrom))
 
 
-def _imported(text: str) -> Iterator[tuple[int, str]]:
+@cache
+def _imported(text: str) -> list[tuple[int, str]]:
+    found = []
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
+            found += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            yield node.lineno, ("." * node.level + (node.module or ""))
+            found.append((node.lineno, "." * node.level + (node.module or "")))
+    return found
