@@ -1,9 +1,12 @@
 """Which waiting replies may go by themselves: nearly all, and none where sending it now would be wrong."""
 
+import random
+import time
 from typing import Any
 
 import pytest
 
+from heliograph.domain import staleness
 from heliograph.domain.delivery import Question
 from heliograph.domain.retry import SECOND
 from heliograph.domain.staleness import LIMIT, Circumstances, alike, stale, substantial
@@ -53,3 +56,28 @@ def test_alike() -> None:
     assert not alike("", "")
     assert not alike("Your parcel 7001 is on its way", "Your parcel 7002 is on its way"), "another number is another thing said"
     assert alike("Your parcel 7001 is on its way", "your parcel 7001 is on its way!")
+    assert alike("It's on its way, I promise you", "Its on its way - I promise you!!")
+    assert alike("お荷物は明日届きます", "お荷物は明日に届きます。") and not alike("お荷物は明日届きます", "返金いたしました")
+    assert alike("👍👍", "👍 👍") and not alike("👍", "👎")
+    assert alike("??", "??") and not alike("??", "!!")
+
+
+def test_words_in_common_are_counted_as_the_textbook_does() -> None:
+    dice = random.Random(11)
+    for _ in range(200):
+        a, b = (dice.choices("abcd", k=dice.randrange(1, 40)) for _ in range(2))
+        rows = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
+        for i, left in enumerate(a, 1):
+            for j, right in enumerate(b, 1):
+                rows[i][j] = rows[i - 1][j - 1] + 1 if left == right else max(rows[i - 1][j], rows[i][j - 1])
+        assert staleness._in_common(a, b) == rows[-1][-1]
+
+
+@pytest.mark.parametrize(
+    "pair", [("abc" * 666, "acb" * 666), ("a b c " * 333, "a c b " * 333), ("a " * 1000, "b a " * 500), ("的" * 2000, "的地" * 1000)]
+)
+def test_nobody_writes_two_texts_that_take_long_to_compare(pair: tuple[str, str]) -> None:
+    begun = time.process_time()
+    for _ in range(10):
+        alike(*pair)
+    assert time.process_time() - begun < 1
