@@ -1,9 +1,9 @@
 """How a file that came in is fetched, alike for all providers: its bytes or PollFailed, from whatever address a stranger has written."""
 
 from collections.abc import Mapping
-from urllib.parse import urljoin, urlsplit
 
 from heliograph.domain.reasons import Reason
+from heliograph.ports import links
 from heliograph.ports.http import Http, HttpResponse, MaybeSent, NotSent
 from heliograph.ports.provider import Inconclusive, PollFailed
 from heliograph.providers import certainty
@@ -14,8 +14,8 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 def same_origin(url: str, base: str) -> bool:
     """Whether an address has scheme and host of `base`: only then may it be shown what is meant for `base`."""
     try:
-        scheme, host = urlsplit(url)[:2]
-        return bool(host) and (scheme, host) == urlsplit(base)[:2]
+        scheme, host = links.split(url)[:2]
+        return bool(host) and (scheme, host) == links.split(base)[:2]
     except ValueError:
         return False
 
@@ -24,7 +24,7 @@ def onward(url: str, response: HttpResponse) -> str:
     """The address that the answer of `url` points on to; "" where it points nowhere."""
     location = response.headers.get("location", "") if response.status in REDIRECTS else ""
     try:
-        return urljoin(url, location) if location else ""
+        return links.join(url, location) if location else ""
     except ValueError:
         return location
 

@@ -9,6 +9,7 @@ from typing import Self
 import aiohttp
 from yarl import URL
 
+from heliograph.ports import links
 from heliograph.ports.http import HttpFile, HttpResponse, MaybeSent, NotSent
 from heliograph.providers.addresses import guarded_socket_factory
 
@@ -111,6 +112,7 @@ class AiohttpHttp:
 
 def _parse(url: str) -> URL:
     try:
+        links.check(url)
         target: URL | None = URL(url)
     except (ValueError, TypeError):
         target = None

@@ -5,9 +5,9 @@ Source: Meta's descriptions of the webhook events `messages` and `message_echoes
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from heliograph.domain.content import Content, Location, Media, MediaKind, Rich, Text
+from heliograph.ports import links
 from heliograph.providers import endings, wire
 from heliograph.providers.wire import ident, name, rows, table, text
 
@@ -89,10 +89,7 @@ def _attachment(attachment: Mapping[str, Any]) -> Content | None:
 
 
 def _file(kind: MediaKind, media_type: str, default: str, url: str) -> Media:
-    try:
-        label = unquote(urlsplit(url).path.rpartition("/")[2])
-    except ValueError:
-        label = ""
+    label = links.file_name(url)
     known = endings.media_type(label)
     if known is None:
         return Media(kind, default, media_type, None, None, url)

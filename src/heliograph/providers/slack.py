@@ -8,10 +8,11 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from heliograph.domain.content import Content, Media
 from heliograph.domain.reasons import Reason
+from heliograph.ports import links
 from heliograph.ports.http import Http, MaybeSent, NotSent
 from heliograph.ports.provider import (
     Absent,
@@ -266,7 +267,7 @@ class Slack:
 
     def _own(self, url: str) -> bool:
         try:
-            at = urlsplit(url)
+            at = links.split(url)
             slacks = at.scheme == "https" and f".{at.hostname or ''}".endswith(".slack.com")
         except ValueError:
             return False

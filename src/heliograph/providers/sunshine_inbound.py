@@ -7,10 +7,10 @@ import html
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from heliograph.domain.content import Content, Location, Media, MediaKind, Rich, Text
 from heliograph.domain.reasons import Reason
+from heliograph.ports import links
 from heliograph.ports.provider import (
     Author,
     ContactBlocked,
@@ -159,7 +159,12 @@ def _text(content: Mapping[str, Any]) -> Content | None:
 
 def _plain(markup: str) -> str:
     spaced = re.sub(r"(?i)<br\s*/?>|</(?:p|div|li|h[1-6]|tr)>", "\n", markup)
-    return html.unescape(re.sub(r"<[^<>]*>", "", spaced)).strip()
+    bare = re.sub(r"<[^<>]*>", "", spaced)
+    try:
+        return html.unescape(bare).strip()
+    except ValueError:
+        # A number of more digits than Python reads: no character, and no reason to lose what was written.
+        return bare.strip()
 
 
 def _media(content: Mapping[str, Any]) -> Content | None:
@@ -168,11 +173,7 @@ def _media(content: Mapping[str, Any]) -> Content | None:
         return None
     media_type = text(content.get("mediaType")) or "application/octet-stream"
     kind = MediaKind.IMAGE if content.get("type") == "image" else MediaKind.of(media_type)
-    try:
-        from_path = unquote(urlsplit(url).path.rpartition("/")[2])
-    except ValueError:
-        from_path = ""
-    label = text(content.get("altText")) or wire.text(from_path) or kind.value
+    label = text(content.get("altText")) or wire.text(links.file_name(url)) or kind.value
     caption = text(content.get("text")) or _plain(text(content.get("htmlText")))
     return Media(kind, label[:255], media_type, wire.size(content.get("mediaSize")), remote=url, caption=caption)
 

@@ -89,12 +89,14 @@ def visit(body: bytes, *, loopback: bool, pushes: bool) -> Visit:
 
 def _base(back: str, subdomain: str, *, loopback: bool) -> str:
     """Where that Zendesk is reached. Raises Malformed where the way back leads to anybody else."""
+    if not _plain(back, limits.WAY_BACK):
+        raise Malformed("The way back is no address.")
     try:
         parts = urlsplit(back)
         host, port = parts.hostname or "", parts.port
     except ValueError as wrong:
         raise Malformed("The way back is no address.") from wrong
-    if not _plain(back, limits.WAY_BACK) or parts.username or parts.password or "\\" in back:
+    if parts.username or parts.password or "\\" in back:
         raise Malformed("The way back is no address.")
     if loopback and parts.scheme == "http" and host in ("127.0.0.1", "localhost"):
         return f"http://{host}:{port}" if port else f"http://{host}"

@@ -4,11 +4,12 @@ import re
 from collections.abc import Mapping, Sequence
 from email.message import Message
 from typing import Any
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
 from heliograph.desks.zendesk import calls, limits, shapes
+from heliograph.ports import links
 from heliograph.ports.desk import Desk, Door, Endpoints, Fault, Fetched, Happening, Item, Taken, Trouble, Visit, Wanted, Written
 from heliograph.ports.http import Http, HttpResponse, MaybeSent, NotSent
 
@@ -76,7 +77,10 @@ class ZendeskDesk(Desk):
                 return Trouble(Fault.REFUSED if str(failed) == "too_large" else Fault.DOWN, str(failed))
             if answer.status not in (301, 302, 303, 307, 308):
                 return _trouble(answer) or _file(first.path, answer)
-            here = urljoin(here, answer.headers.get("location", ""))
+            try:
+                here = links.join(here, answer.headers.get("location", ""))
+            except ValueError:
+                return Trouble(Fault.REFUSED, "foreign_file")
         return Trouble(Fault.REFUSED, "redirects")
 
     async def _post(self, door: Door, path: str, body: Mapping[str, Any], *, timeout: float = TIMEOUT) -> HttpResponse | Trouble:
@@ -130,7 +134,7 @@ def _seconds(text: str) -> float:
 
 def _split(url: str) -> Any:
     try:
-        parts = urlsplit(url)
+        parts = links.split(url)
         # Reading the port is what finds a bad one.
         return parts if parts.port != 0 and not parts.username and not parts.password else None
     except ValueError:
