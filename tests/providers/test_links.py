@@ -6,6 +6,7 @@ import pytest
 
 from heliograph.desks.zendesk import calls
 from heliograph.ports import links
+from heliograph.ports.desk import Malformed
 from heliograph.providers import fetching, sunshine_inbound
 
 #: Combining marks out of their order: each costs urllib a look at all others.
@@ -20,7 +21,7 @@ def test_no_address_holds_anybody_up(url: str) -> None:
         links.split(url)
     assert links.file_name(url) == ""
     assert not fetching.same_origin(url, "https://a.example")
-    with pytest.raises(calls.Malformed):
+    with pytest.raises(Malformed):
         calls._base(url, "acme", loopback=False)
     assert time.process_time() - begun < 0.2
 

@@ -63,11 +63,14 @@ def facts_of(row: Release, *, refused: bool) -> dict[str, Any]:
 
 
 async def in_practice(process: Process, how: Candidacy, stop: Stop, watch: Callable[[], Awaitable[None]] | None = None) -> None:
-    """Until the first attempts succeed, or long enough where nothing is sent. Raises Refused where it is fenced."""
+    """Until first attempts succeed under every shared credential, or long enough where nothing is sent. Raises Refused where it is fenced.
+
+    What an account sends under a key of its own says nothing of the settings that are new.
+    """
     keeper = process.gatekeeper
     assert keeper is not None
     clock = process.application.context.clock
-    before, until = keeper.accepted, clock.now() + int(WARMTH * 1_000_000)
+    until = clock.now() + int(WARMTH * 1_000_000)
     while True:
         if stop.wanted:
             # Before it has shown anything: who ran before goes on.
@@ -76,14 +79,20 @@ async def in_practice(process: Process, how: Candidacy, stop: Stop, watch: Calla
             await watch()
         if keeper.row is not None and keeper.row.stage is Stage.FENCED:
             raise Refused(how, PROBLEM, facts_of(keeper.row, refused=True))
-        if keeper.accepted > before or (clock.now() >= until and not await doubtful(process.application)):
+        enough = shared_versions(process.application) <= keeper.accepted if keeper.accepted else False
+        if (enough or clock.now() >= until) and not await doubtful(process.application):
             return
         await clock.sleep(LOOK)
 
 
+def shared_versions(application: Application) -> set[str]:
+    """The versions of shared credentials that this process holds, as an attempt's event names them."""
+    return {f"{shared.name}@{shared.fingerprint}" for shared in application.context.channels.shared.values()}
+
+
 async def doubtful(application: Application) -> bool:
     """Whether a version of a shared credential that this process holds is on hold."""
-    mine = {shared.name + "@" + shared.fingerprint for shared in application.context.channels.shared.values()}
+    mine = shared_versions(application)
     return any(h.subject in mine and h.condition is not Condition.WELL for h in await application.context.store.healths(""))
 
 

@@ -62,8 +62,8 @@ class Gatekeeper:
         self._succeeded = self._failed = 0
         #: Whether the gate has said something about what this process proved.
         self.judged = False
-        #: First attempts of this process that were accepted.
-        self.accepted = 0
+        #: Versions of credentials under which a first attempt of this process was accepted.
+        self.accepted: set[str] = set()
         context.trusted = lambda: self.row is not None and self.row.stage is Stage.ADMITTED
         #: The row as it was last seen; None until the store has answered.
         self.row: Release | None = None
@@ -91,7 +91,8 @@ class Gatekeeper:
         for fold in changes.folds:
             for event in fold.events:
                 if isinstance(event, ev.AttemptAccepted) and event.attempt == 1:
-                    self._succeeded, self.accepted = self._succeeded + 1, self.accepted + 1
+                    self._succeeded += 1
+                    self.accepted.add(changes.credential)
                 elif isinstance(event, FAILURES) and event.attempt == 1 and REASONS[event.reason].effect in SUSPECT:
                     self._succeeded, self._failed = 0, self._failed + 1
 
