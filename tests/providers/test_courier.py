@@ -211,6 +211,12 @@ async def test_nothing_secret_is_in_its_command_line_or_environment(server: Misb
             assert shown and SECRET.encode() not in shown and b"HELIOGRAPH" not in shown and server.base_url.encode() not in shown
 
 
+async def test_names_that_nobody_answers_for_leave_threads_for_others(http: CourierHttp, server: MisbehavingServer) -> None:
+    await call(http, server.base_url)
+    environment = dict(line.split("=", 1) for line in Path(f"/proc/{pid(http)}/environ").read_text().split("\0") if line)
+    assert int(environment["UV_THREADPOOL_SIZE"]) >= 100 and "timeout:" in environment["RES_OPTIONS"]
+
+
 # --- what crosses ---------------------------------------------------------------------------------
 
 

@@ -19,6 +19,12 @@ ENVIRONMENT = (
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "OPENSSL_CONF", "RES_OPTIONS", "LOCALDOMAIN"),
 )
 
+#: Names that are looked up at once, times two: libuv lets half of its threads look up, and has four where it is not told. Two names whose
+#: server never answers would keep everybody else's from being found.
+THREADS = 128
+#: How long the system's resolver asks for such a name, where the installation does not say: its own ten seconds hold a thread for long.
+RESOLVER = "timeout:2 attempts:2"
+
 #: Seconds within which a started process must be ready.
 START_LIMIT = 10.0
 
@@ -136,6 +142,8 @@ class Child:
 def _launch() -> tuple[subprocess.Popen[bytes], socket.socket]:
     """Start a process. It finds our modules where we do, and nothing in its command line or environment is secret."""
     environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+    environment["UV_THREADPOOL_SIZE"] = str(THREADS)
+    environment.setdefault("RES_OPTIONS", RESOLVER)
     environment["PYTHONPATH"] = os.pathsep.join(os.path.abspath(each) for each in sys.path if each)
     ours, theirs = socket.socketpair()
     ours.settimeout(0)
