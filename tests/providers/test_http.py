@@ -204,8 +204,9 @@ async def test_waiting_for_a_free_connection_is_not_sent(client: Client, server:
         first = asyncio.create_task(call(http, server.base_url, timeout=60))
         while not server.seen:
             await asyncio.sleep(0)
+        # Of a stall longer than what is left of the whole timeout nothing is certain: a busy machine must not take that long.
         with pytest.raises(NotSent, match="connect_timeout"):
-            await call(http, server.base_url, timeout=0.2)
+            await call(http, server.base_url, timeout=3)
         first.cancel()
         await asyncio.gather(first, return_exceptions=True)
 
