@@ -66,6 +66,20 @@ async def test_who_writes_until_another_release_has_taken_over_is_affected(tmp_p
         assert await made.affected(incident) == made.late() and len(made.late()) == len(made.homes)
 
 
+async def test_who_writes_for_the_first_time_long_after_another_release_has_taken_over_is_not_affected(tmp_path: Path) -> None:
+    async with town(tmp_path) as made:
+        await two(made)
+        await releases.fence(made.context, BAD, GOOD, basis="practice", subject=SHARED, reason="bad_credentials")
+        await made.run(0.5)
+        await releases.force(made.context, BAD, reason="nobody else here", actor="operator")
+        await made.run(20)
+        for _ in range(2):
+            await made.say(made.homes[0])
+        await made.run(3)
+        [incident] = await made.incidents()
+        assert await made.affected(incident) == set()
+
+
 async def test_a_candidate_s_key_that_is_wrong_is_no_incident_while_another_release_sends(tmp_path: Path) -> None:
     async with town(tmp_path) as made:
         context = made.context

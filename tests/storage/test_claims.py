@@ -399,3 +399,21 @@ async def test_a_claim_that_finds_no_room_goes_through_no_lane_that_waits(store:
     few = await effort_of_looking(store, room({"chn_1": 0}))
     await store.commit(many)
     assert await effort_of_looking(store, room({"chn_1": 0})) <= few * 1.2
+
+
+async def test_channels_that_have_nothing_left_take_nobody_s_place(store: AnyStore) -> None:
+    places = await found_account(store, channels=6)
+    await replies(store, places[:5])
+    for claimed in await claim(store):
+        await store.commit(result(claimed, Accepted(f"p{claimed.delivery.id}")))
+    await store.commit(reply(places[5], "last"))
+    assert [claimed.delivery.id for claimed in await claim(store, limit=2)] == ["last.1"]
+
+
+async def test_channels_whose_lanes_are_not_ready_take_nobody_s_place(store: AnyStore) -> None:
+    places = await found_account(store, channels=6)
+    await replies(store, places[:5])
+    for claimed in await claim(store):
+        await store.commit(result(claimed, Deferred(Reason.RATE_LIMITED, after=60.0)))
+    await store.commit(reply(places[5], "last"))
+    assert [claimed.delivery.id for claimed in await claim(store, limit=2)] == ["last.1"]

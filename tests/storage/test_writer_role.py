@@ -50,3 +50,21 @@ async def test_a_process_whose_lock_is_gone_writes_nothing_once_another_one_has_
     assert [each.id for each in await new.accounts()] == ["acc_1"]
     await old.close()
     await new.close()
+
+
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="reads /proc/locks")
+async def test_taking_the_role_back_keeps_the_lock_that_says_somebody_reads(tmp_path: Path) -> None:
+    """Without it another process whose connection is the last to close would take the log away under this one."""
+    store = opened(tmp_path)
+    await store.commit(account("acc_1"))
+    file = f":{(tmp_path / 'heliograph.db').stat().st_ino} "
+
+    def locked() -> bool:
+        return any(file in line and " READ " in line for line in Path("/proc/locks").read_text().splitlines())
+
+    before = locked()
+    await store.give_up_role()
+    store.take_role(now=2)
+    await store.commit(account("acc_2"))
+    assert before and locked()
+    await store.close()

@@ -189,7 +189,12 @@ async def _of_account(
 
 def _goes_on(stopped_at: int, read: Iterable[rows.Owed]) -> int:
     """When another release took over from one that was stopped: whoever may send must first come to know it."""
-    return min((owed.delivery.started_at for owed in read if owed.delivery.started_at >= stopped_at), default=FOREVER)
+    moments = []
+    for delivery in (owed.delivery for owed in read if owed.delivery.started_at >= stopped_at):
+        # What went out at once shows that somebody sent when it was written, however long nobody had written anything.
+        at_once = delivery.started_at - delivery.queued_at <= ORDINARY
+        moments.append(max(delivery.queued_at, stopped_at) if at_once else delivery.started_at)
+    return min(moments, default=FOREVER)
 
 
 async def _of_lane(store: Store, lane: list[rows.Owed], on_hold: dict[str, list[Span]], troubled: dict[str, int]) -> list[Affected]:

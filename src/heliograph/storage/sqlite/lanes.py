@@ -83,7 +83,7 @@ class Claiming:
                     self._served = channel
                 if how.in_trial:
                     share = self._trial_share(*channel, how, trials)
-                lanes = self._runnable(channel, now, share) if share else []
+                lanes = self._run(self._sql["runnable_lanes"], (*channel, now, share)).fetchall() if share else ()
                 begun = [one for (lane,) in lanes if (one := self._start(channel[0], lane, how, worker, now, lease_until)) is not None]
                 ration.take(channel, len(begun))
                 claimed += begun
@@ -115,12 +115,6 @@ class Claiming:
         delivery = self._begin(delivery, how, changes.at, overtaken=False)
         return _claimed(release.fence + 1, lease_until, delivery, found, how)
 
-    def _runnable(self, channel: tuple[str, str], now: int, most: int) -> list[tuple[str]]:
-        lanes: list[tuple[str]] = self._run(self._sql["runnable_lanes"], (*channel, now, most)).fetchall()
-        if not lanes and self._run(self._sql["channel_next_ready"], channel).fetchone() is None:
-            self._tx.awake.discard(channel)
-        return lanes
-
     def _usable(self, channel: tuple[str, str], now: int) -> Usable | None:
         """How a channel may be used now. Asked once and remembered: nobody else writes to the file."""
         known: dict[tuple[str, str], Usable | None] = self._tx.usable
@@ -130,14 +124,23 @@ class Claiming:
         return how if how is not None and how.throttled_until <= now else None
 
     def _usable_channels(self, now: int, limit: int, ration: Ration) -> list[tuple[tuple[str, str], Usable]]:
-        """Up to `limit` channels that have room, as ((account, channel), how they may be used)."""
+        """Up to `limit` channels that have room and a lane that is ready, as ((account, channel), how they may be used)."""
         found: list[tuple[tuple[str, str], Usable]] = []
+        asleep: list[tuple[str, str]] = []
         for channel in self._tx.awake.beginning_after(self._served):
             how = self._usable(channel, now) if ration.of(channel) else None
-            if how is not None:
+            if how is None:
+                continue
+            # One that has nothing must not take the place of one that has.
+            ready = self._run(self._sql["channel_next_ready"], channel).fetchone()
+            if ready is None:
+                asleep.append(channel)
+            elif ready[0] <= now:
                 found.append((channel, how))
                 if len(found) == limit:
                     break
+        for channel in asleep:
+            self._tx.awake.discard(channel)
         return found
 
     def _trial_share(self, account: str, channel: str, how: Usable, trials: set[tuple[str, ...]]) -> int:

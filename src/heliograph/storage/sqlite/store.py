@@ -194,8 +194,10 @@ def open_writing(opening: Opening, *, now: int) -> tuple[Role, apsw.Connection]:
     """Take the writer role and open the connection that writes. Raises WriterElsewhere, MigrationError or Unavailable."""
     path = opening.path
     role = Role(path)
-    # Customers' texts are in it, and SQLite gives its log the same mode.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    # Customers' texts are in it, and SQLite gives its log the same mode. A file that exists is not opened: to close it would drop the locks
+    # that this process's other connections hold on it.
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     try:
         connection = apsw.Connection(str(path))
         _configure(connection, synchronous="OFF" if not opening.durable else "NORMAL" if opening.threaded else "FULL")

@@ -195,6 +195,8 @@ class Writer:
             await self._task
         if self._sync is not None:
             await self._sync
+        if self._copying is not None:
+            await asyncio.wait([self._copying])
         for thread in (self._thread, self._copier):
             thread.shutdown()
         if self._beside is not None:
