@@ -16,10 +16,11 @@ from heliograph.domain.outcomes import Absent, Accepted, Deferred, Found, Receip
 from heliograph.domain.reasons import Reason
 from heliograph.domain.retry import SECOND
 from heliograph.ports.store import SWEEPER, Changes, Claimed, Conflict, Fenced, Fold, Release
+from heliograph.storage.sqlite.store import SqliteStore
 from tests.databases import TEMPLATE, fresh_database
 from tests.storage.acts import ASKS, LEASE, LOOKS_UP, NOW, Place, folding, found_account, reply, result
 from tests.storage.engines import AnyStore, Engine, PostgresEngine, SqliteEngine, inside
-from tests.storage.law import check_law
+from tests.storage.law import check_awake, check_law
 
 T = TypeVar("T")
 WORKERS = st.sampled_from(["w1", "w2"])
@@ -157,6 +158,8 @@ class StoreMachine(RuleBasedStateMachine):
     def the_law_holds(self) -> None:
         for account in ("acc_a", "acc_b"):
             self.run(check_law(self.store, account))
+        if isinstance(self.store, SqliteStore):
+            check_awake(self.store)
 
     @invariant()
     def nothing_overtakes(self) -> None:

@@ -79,7 +79,7 @@ async def in_practice(process: Process, how: Candidacy, stop: Stop, watch: Calla
             await watch()
         if keeper.row is not None and keeper.row.stage is Stage.FENCED:
             raise Refused(how, PROBLEM, facts_of(keeper.row, refused=True))
-        enough = shared_versions(process.application) <= keeper.accepted if keeper.accepted else False
+        enough = bool(keeper.accepted) and shared_versions(process.application) <= keeper.accepted
         if (enough or clock.now() >= until) and not await doubtful(process.application):
             return
         await clock.sleep(LOOK)

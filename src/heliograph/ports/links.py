@@ -31,6 +31,8 @@ def file_name(url: str) -> str:
 
 def check(url: str) -> None:
     """Raises ValueError; see `split`."""
-    found = _AUTHORITY.search(url) if len(url) <= LONGEST else None
-    if len(url) > LONGEST or (found is not None and not found[1].isascii()):
-        raise ValueError("no address that may be taken apart")
+    if len(url) > LONGEST:
+        raise ValueError("too long for an address")
+    found = _AUTHORITY.search(url)
+    if found is not None and not found[1].isascii():
+        raise ValueError("the host is not written in ASCII")
